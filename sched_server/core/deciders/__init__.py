@@ -1,0 +1,1 @@
+"""Decisions by topic; each is a free function of state, input and time."""
