@@ -1,0 +1,194 @@
+"""Say what is wrong with a value, and where.
+
+Runs only after encoding or decoding has failed, so it may take its time: it
+walks the value once more to find the one field that is to blame.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import enum
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from sched_sdk._payloads._hooks import encode_hook
+
+__all__ = ["describe_decode_error", "describe_encode_error", "non_finite_path", "type_name"]
+
+_MAXIMUM_DEPTH = 200
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+_NON_FINITE_ADVICE = "JSON has no such number. Send None, text or a Decimal instead."
+_TYPE_ADVICE = (
+    "Use JSON types, a dataclass, TypedDict, NamedTuple, enum, datetime, UUID, Decimal, "
+    "attrs class, msgspec.Struct or pydantic model, or convert it first."
+)
+
+
+def type_name(annotation: Any) -> str:
+    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "")
+
+
+def non_finite_path(value: Any) -> str | None:
+    """What to say of the first NaN or infinity in a value; None if it has none."""
+    try:
+        # Two passes in C; the walk in Python is only for values that have one.
+        json.dumps(
+            msgspec.to_builtins(value, enc_hook=_builtin_hook, str_keys=True), allow_nan=False
+        )
+    except (ValueError, TypeError):
+        for path, leaf in _leaves(value, "$", 0):
+            if isinstance(leaf, float) and not math.isfinite(leaf):
+                return f"{path}: {leaf!r} cannot be sent: {_NON_FINITE_ADVICE}"
+    return None
+
+
+def _builtin_hook(value: Any) -> Any:
+    if hasattr(type(value), "model_dump"):
+        return value.model_dump(mode="python")
+    return encode_hook(value)
+
+
+def describe_encode_error(value: Any, error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return (
+            "$: the value is nested too deeply, or contains itself; "
+            "send a flat form, for example ids instead of references."
+        )
+    path, culprit, reason = _find_culprit(value, "$", 0) or ("$", value, str(error))
+    return f"{path}: {_short(culprit)} of type `{type(culprit).__qualname__}` {reason}"
+
+
+def _find_culprit(value: Any, path: str, depth: int) -> tuple[str, Any, str] | None:
+    """The innermost part that cannot be encoded."""
+    if _encodes(value) or depth > _MAXIMUM_DEPTH:
+        return None
+    if isinstance(value, collections.abc.Mapping):
+        for key in value:
+            if not _encodes({key: None}):
+                return path, key, "cannot be a key: use str, int, UUID, date or an enum of those."
+    for child_path, child in _children(value, path):
+        found = _find_culprit(child, child_path, depth + 1)
+        if found is not None:
+            return found
+    if isinstance(value, str):
+        return path, value, "is no valid text: it holds a lone surrogate."
+    return path, value, f"cannot be sent. {_TYPE_ADVICE}"
+
+
+def _encodes(value: Any) -> bool:
+    try:
+        msgspec.json.encode(value, enc_hook=encode_hook)
+    except Exception:
+        return False
+    return True
+
+
+def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
+    empty = True
+    if depth < _MAXIMUM_DEPTH:
+        for child_path, child in _children(value, path):
+            empty = False
+            yield from _leaves(child, child_path, depth + 1)
+    if empty:
+        yield path, value
+
+
+def _children(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, enum.Enum):
+        yield path, value.value
+    elif isinstance(value, collections.abc.Mapping):
+        for key, item in value.items():
+            yield _key_path(path, key), item
+    elif isinstance(value, list | tuple | set | frozenset | collections.deque):
+        for index, item in enumerate(value):
+            yield f"{path}[{index}]", item
+    elif not isinstance(value, type):
+        for name in _field_names(value):
+            item = getattr(value, name, msgspec.UNSET)
+            if item is not msgspec.UNSET:
+                yield f"{path}.{name}", item
+
+
+def _field_names(value: Any) -> list[str]:
+    kind = type(value)
+    if dataclasses.is_dataclass(kind):
+        return [field.name for field in dataclasses.fields(kind)]
+    if hasattr(kind, "__attrs_attrs__"):
+        return [attribute.name for attribute in kind.__attrs_attrs__]
+    if hasattr(kind, "__struct_fields__"):
+        return list(kind.__struct_fields__)
+    if hasattr(kind, "model_fields"):
+        return list(kind.model_fields)
+    return []
+
+
+def _key_path(path: str, key: Any) -> str:
+    if isinstance(key, str) and _IDENTIFIER.match(key):
+        return f"{path}.{key}"
+    return f"{path}[{_short(key)}]"
+
+
+_MSGSPEC_PATH = re.compile(r"^(?P<what>.*?) - at (?:`(?P<key>key)` in )?`(?P<path>.*)`$", re.DOTALL)
+_EXPECTED = re.compile(r"^Expected `(?P<expected>.*)`, got `(?P<found>.*)`$")
+
+
+def describe_decode_error(data: bytes, annotation: Any, error: Exception) -> str:
+    """`$.items[3].price: expected int, found str "a lot" (reading Order)`."""
+    if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+        return f"$: not valid JSON ({error}): {data[:80].decode(errors='replace')!r}"
+    if isinstance(error, RecursionError):
+        return "$: the JSON is nested too deeply to be read."
+    what, path, in_key = str(error), "$", False
+    match = _MSGSPEC_PATH.match(what)
+    if match:
+        what, path, in_key = match["what"], match["path"], match["key"] is not None
+    match = _EXPECTED.match(what)
+    if match:
+        found = "" if in_key else _found_at(data, path)
+        what = f"expected {match['expected']}, found {match['found']}{found}"
+    elif what.startswith("$"):
+        # A pydantic model names paths below its own.
+        return f"{path}{what[1:]} (reading {type_name(annotation)})"
+    else:
+        what = what[:1].lower() + what[1:].replace("`", "'")
+    where = f"a key of {path}" if in_key else path
+    return f"{where}: {what} (reading {type_name(annotation)})"
+
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+
+
+def _found_at(data: bytes, path: str) -> str:
+    """The value at msgspec's path as JSON, or nothing: keys of dicts show up
+    there as `[...]`, so not every path leads to one value."""
+    value = msgspec.json.decode(data)
+    position = 1
+    while position < len(path):
+        step = _STEP.match(path, position)
+        if step is None:
+            return ""
+        try:
+            value = value[step[1]] if step[1] is not None else value[int(step[2])]
+        except (LookupError, TypeError):
+            return ""
+        position = step.end()
+    if value is None or isinstance(value, dict | list):
+        return ""
+    return f" {_short(value)}"
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__qualname__}>"
+    return text if len(text) <= 80 else f"{text[:77]}..."
