@@ -7,7 +7,6 @@ variable; for a plain `def` it runs the function in a copy of that context, so
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import logging
 import threading
@@ -110,15 +109,13 @@ class ActivityContext:
         attempt finds `details` in `last_heartbeat_details`. May be called
         often (the worker sends only what is due) and from any thread.
 
-        Raises CanceledFailureError in a plain `def`, `asyncio.CancelledError`
-        in an `async def`, once the activity was asked to stop: let it pass,
-        or clean up and raise it again. Raises PayloadError for details that
-        cannot be encoded.
+        Raises CanceledFailureError in a plain `def` once the activity was asked
+        to stop: let it pass, or clean up and raise it again. (An `async def` is
+        cancelled at its next `await` instead.) Raises PayloadError for details
+        that cannot be encoded.
         """
         self._heartbeat(None if details is None else _payloads.encode(details))
-        if self._canceled.is_set():
-            if self._is_async:
-                raise asyncio.CancelledError(self._cancel_reason or "canceled")
+        if self._canceled.is_set() and not self._is_async:
             raise CanceledFailureError(self._cancel_reason or "canceled")
 
     @property

@@ -22,7 +22,7 @@ from sched_sdk._signature import Signature
 from sched_sdk.errors import DefinitionError, PayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from sched_sdk._context import WorkflowContext
@@ -115,12 +115,12 @@ def workflow(fn: Any = None, /, *, name: str | None = None) -> Any:
 
     Raises DefinitionError for a function that cannot be a workflow.
     """
-    local_names = _names_around()
+    surroundings = sys._getframe(1).f_locals
 
     def declare(function: Any) -> Any:
         _check_workflow_function(function)
         chosen = check_name(name if name is not None else function.__name__, "workflow")
-        signature = Signature(function, chosen, skip=1, local_names=local_names)
+        signature = Signature(function, chosen, skip=1, surroundings=surroundings)
         setattr(function, _WORKFLOW_ATTRIBUTE, WorkflowDefinition(chosen, function, signature))
         return function
 
@@ -166,7 +166,7 @@ def activity(
     `retry` is RetryPolicy() by default; `task_queue` that of the workflow.
     Raises DefinitionError for a function that cannot be an activity.
     """
-    local_names = _names_around()
+    surroundings = sys._getframe(1).f_locals
     defaults: dict[str, Any] = {
         "retry": RetryPolicy() if retry is None else retry,
         "start_to_close": _limit(start_to_close, "start_to_close"),
@@ -183,7 +183,7 @@ def activity(
         definition = ActivityDefinition(
             name=chosen,
             fn=function,
-            signature=Signature(function, chosen, skip=int(is_method), local_names=local_names),
+            signature=Signature(function, chosen, skip=int(is_method), surroundings=surroundings),
             is_async=inspect.iscoroutinefunction(function),
             needs_instance=is_method,
             **defaults,
@@ -241,13 +241,6 @@ def _limit(value: timedelta | float | None, name: str) -> timedelta | None:
     if not duration:
         raise DefinitionError(f"{name} is 0; give a longer time, or None for no limit")
     return duration
-
-
-def _names_around() -> Mapping[str, Any] | None:
-    """The local names of the function in which a workflow or activity is
-    declared, so that its annotations may use types defined there."""
-    frame = sys._getframe(2)
-    return None if frame.f_locals is frame.f_globals else frame.f_locals
 
 
 def _place(fn: Any) -> str:

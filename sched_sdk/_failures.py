@@ -54,7 +54,7 @@ _PLUMBING = tuple(
     for part in ("asyncio" + os.sep, "concurrent" + os.sep, "contextvars.py")
 )
 
-_KINDS: tuple[tuple[type[BaseException], common_pb2.FailureKind], ...] = (
+_KINDS: tuple[tuple[type[BaseException], common_pb2.FailureKind.ValueType], ...] = (
     (ActivityError, common_pb2.FAILURE_KIND_ACTIVITY),
     (TimeoutFailureError, common_pb2.FAILURE_KIND_TIMEOUT),
     (CanceledFailureError, common_pb2.FAILURE_KIND_CANCELED),
@@ -74,7 +74,7 @@ _CLASSES: dict[int, type[FailureError]] = {
 def failure_from_exception(
     exception: BaseException,
     *,
-    kind: common_pb2.FailureKind = common_pb2.FAILURE_KIND_APPLICATION,
+    kind: common_pb2.FailureKind.ValueType = common_pb2.FAILURE_KIND_APPLICATION,
     hide_frames_of: Sequence[str] = (),
 ) -> common_pb2.Failure:
     """Describe an exception and its causes.
@@ -147,7 +147,7 @@ def _cause_of(exception: BaseException) -> BaseException | None:
 
 
 def _one_failure(
-    exception: BaseException, kind: common_pb2.FailureKind, details_limit: int
+    exception: BaseException, kind: common_pb2.FailureKind.ValueType, details_limit: int
 ) -> common_pb2.Failure:
     for known, known_kind in _KINDS:
         if isinstance(exception, known):
@@ -238,10 +238,12 @@ def _clean(text: str, limit: int) -> str:
     data = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace")
     if len(data) <= limit:
         return data.decode()
+    if limit < 64:
+        return ""
     mark = f" … {len(data) - limit} bytes left out … "
-    room = max(0, limit - len(mark.encode()) - 8)
+    room = limit - len(mark.encode())
     head, tail = data[: room // 2], data[len(data) - room // 2 :]
-    return (head.decode(errors="ignore") + mark + tail.decode(errors="ignore"))[:limit]
+    return head.decode(errors="ignore") + mark + tail.decode(errors="ignore")
 
 
 def _one_exception(failure: common_pb2.Failure) -> FailureError:

@@ -8,6 +8,7 @@ and a type may be defined further down in the file.
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ class Signature:
     """The parameters of a function that come from outside, and its result.
 
     `skip` is how many leading parameters do not: the context, or `self`.
+    `surroundings` are the names around the declaration, so that annotations
+    may use types defined inside a function.
     """
 
     __slots__ = (
@@ -49,11 +52,11 @@ class Signature:
         name: str,
         *,
         skip: int = 0,
-        local_names: Mapping[str, Any] | None = None,
+        surroundings: Mapping[str, Any] | None = None,
     ) -> None:
         self._fn = fn
         self._name = name
-        self._local_names = local_names
+        self._local_names = _names_used(fn, surroundings or {})
         self.skip = skip
         self.parameters = tuple(inspect.signature(fn).parameters.values())[skip:]
         positional = [p for p in self.parameters if p.kind in _POSITIONAL]
@@ -110,7 +113,7 @@ class Signature:
         arguments = []
         for index in range(count):
             decode = decoders[index] if index < len(decoders) else self._rest_decoder
-            assert decode is not None  # check_count: only *args takes more  # noqa: S101
+            assert decode is not None  # check_count: only *args takes more
             try:
                 arguments.append(decode(payloads[index]))
             except PayloadError as error:
@@ -141,9 +144,9 @@ class Signature:
         function = inspect.unwrap(self._fn)
         names = getattr(function, "__globals__", {})
         try:
-            return typing.get_type_hints(
-                holder, names, dict(self._local_names or {}), include_extras=True
-            )[name]
+            return typing.get_type_hints(holder, names, self._local_names, include_extras=True)[
+                name
+            ]
         except Exception as error:
             what = "the result" if name == "return" else f"parameter `{name}`"
             raise DefinitionError(
@@ -179,6 +182,15 @@ class _Verbatim:
 
 def _as_written(annotation: Any) -> Any:
     return _Verbatim(annotation) if isinstance(annotation, str) else annotation
+
+
+def _names_used(fn: Callable[..., Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the names that annotations written as text mention; to keep all
+    of them would keep everything alive that stood around the declaration."""
+    texts = [a for a in getattr(fn, "__annotations__", {}).values() if isinstance(a, str)]
+    if names is getattr(fn, "__globals__", None):
+        return {}
+    return {name: names[name] for name in re.findall(r"\w+", " ".join(texts)) if name in names}
 
 
 class _Unresolved:

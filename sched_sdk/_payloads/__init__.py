@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sched_sdk._payloads._decoders import build_decoder
-from sched_sdk._payloads._explain import describe_encode_error, non_finite_path
+from sched_sdk._payloads._explain import describe_encode_error, describe_non_finite
 from sched_sdk._payloads._hooks import encode_hook
 from sched_sdk.api.v1 import common_pb2
 from sched_sdk.errors import PayloadError
@@ -39,6 +39,8 @@ __all__ = ["decode", "decoder_for", "encode", "encode_all"]
 
 BINARY = "binary"
 
+_BINARY_TYPES = (bytes, bytearray, memoryview)
+
 _Payload = common_pb2.Payload
 _encode_json = msgspec.json.Encoder(enc_hook=encode_hook).encode
 
@@ -46,7 +48,7 @@ _encode_json = msgspec.json.Encoder(enc_hook=encode_hook).encode
 def encode(value: object) -> common_pb2.Payload:
     """Encode one value. Raises PayloadError, which names the path of the field
     that does not fit."""
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, _BINARY_TYPES):
         return _Payload(encoding=BINARY, data=bytes(value))
     try:
         data = _encode_json(value)
@@ -54,9 +56,9 @@ def encode(value: object) -> common_pb2.Payload:
         raise PayloadError(describe_encode_error(value, error)) from error
     # msgspec writes NaN and infinity as null; only then is a closer look due.
     if b"null" in data and value is not None:
-        path = non_finite_path(value)
-        if path is not None:
-            raise PayloadError(path)
+        complaint = describe_non_finite(value)
+        if complaint is not None:
+            raise PayloadError(complaint)
     return _Payload(data=data)
 
 

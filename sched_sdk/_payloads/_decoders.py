@@ -7,21 +7,18 @@ when it is built; at run time only the payload's encoding decides between them.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+import typing
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
 from sched_sdk._payloads._explain import describe_decode_error, type_name
-from sched_sdk._payloads._hooks import (
-    decode_hook,
-    describe_pydantic_error,
-    is_pydantic_model,
-    validate_model,
-)
+from sched_sdk._payloads._hooks import decode_hook, is_pydantic_model, pydantic_reader
 from sched_sdk.errors import PayloadError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from sched_sdk.api.v1 import common_pb2
 
 __all__ = ["build_decoder"]
@@ -61,31 +58,20 @@ def build_decoder(annotation: Any) -> Callable[[common_pb2.Payload], Any]:
 
 def _json_reader(annotation: Any) -> Callable[[bytes], Any]:
     if is_pydantic_model(annotation):
-        return lambda data: validate_model(annotation, data)
+        return pydantic_reader(annotation)
+    classes = list(_classes_in(annotation, set()))
+    for kind in classes:
+        _refuse_private_fields(kind)
     try:
         return msgspec.json.Decoder(_without_bytes(annotation), dec_hook=decode_hook).decode
-    except TypeError as error:
+    except (TypeError, NameError) as error:
         # pydantic can tell apart what msgspec cannot: unions of models.
-        if _mentions_model(annotation):
-            return _pydantic_reader(annotation)
+        if isinstance(error, TypeError) and any(map(is_pydantic_model, classes)):
+            return pydantic_reader(annotation)
         raise PayloadError(
             f"the type `{type_name(annotation)}` cannot be read from JSON: {error}. "
             "Use one type, or msgspec.Struct classes with `tag=True`, which carry their name."
         ) from error
-
-
-def _pydantic_reader(annotation: Any) -> Callable[[bytes], Any]:
-    import pydantic  # here the caller has it: the annotation holds one of its models
-
-    adapter = pydantic.TypeAdapter(annotation)
-
-    def read(data: bytes) -> Any:
-        try:
-            return adapter.validate_json(data, by_alias=True, by_name=True)
-        except pydantic.ValidationError as error:
-            raise ValueError(describe_pydantic_error(error)) from error
-
-    return read
 
 
 def _union_members(annotation: Any) -> tuple[Any, ...]:
@@ -98,9 +84,9 @@ def _union_members(annotation: Any) -> tuple[Any, ...]:
 
 def _binary_type(annotation: Any) -> Callable[[bytes], Any] | None:
     members = _union_members(annotation)
-    for member in members:
-        if member in _BINARY_TYPES:
-            return member  # type: ignore[no-any-return]  # the check above says what it is
+    for kind in _BINARY_TYPES:
+        if kind in members:
+            return kind
     return bytes if any(member in _ANYTHING for member in members) else None
 
 
@@ -113,5 +99,30 @@ def _without_bytes(annotation: Any) -> Any:
     return Union[others]  # noqa: UP007 - the members are only known at run time
 
 
-def _mentions_model(annotation: Any) -> bool:
-    return is_pydantic_model(annotation) or any(map(_mentions_model, get_args(annotation)))
+def _classes_in(annotation: Any, seen: set[Any]) -> Iterator[type]:
+    """Every class that an annotation is made of, the fields' included."""
+    for member in get_args(annotation):
+        yield from _classes_in(member, seen)
+    kind = get_origin(annotation) or annotation
+    if not isinstance(kind, type) or kind in seen:
+        return
+    seen.add(kind)
+    yield kind
+    if kind.__module__ == "builtins" or is_pydantic_model(kind):
+        return
+    try:
+        hints = typing.get_type_hints(kind)
+    except (NameError, TypeError):
+        return  # msgspec says what cannot be resolved
+    for hint in hints.values():
+        yield from _classes_in(hint, seen)
+
+
+def _refuse_private_fields(kind: type) -> None:
+    """msgspec leaves private fields of attrs classes out when it writes."""
+    for attribute in getattr(kind, "__attrs_attrs__", ()):
+        if attribute.name.startswith("_"):
+            raise PayloadError(
+                f"the attrs class `{kind.__name__}` has the private field `{attribute.name}`, "
+                "which would not be stored. Rename it without the underscore, or use a dataclass."
+            )

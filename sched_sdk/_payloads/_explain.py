@@ -19,8 +19,9 @@ import msgspec
 
 from sched_sdk._payloads._hooks import encode_hook
 
-__all__ = ["describe_decode_error", "describe_encode_error", "non_finite_path", "type_name"]
+__all__ = ["describe_decode_error", "describe_encode_error", "describe_non_finite", "type_name"]
 
+_finite_json = json.JSONEncoder(allow_nan=False, check_circular=False).encode
 _MAXIMUM_DEPTH = 200
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -37,13 +38,11 @@ def type_name(annotation: Any) -> str:
     return str(annotation).replace("typing.", "")
 
 
-def non_finite_path(value: Any) -> str | None:
+def describe_non_finite(value: Any) -> str | None:
     """What to say of the first NaN or infinity in a value; None if it has none."""
     try:
         # Two passes in C; the walk in Python is only for values that have one.
-        json.dumps(
-            msgspec.to_builtins(value, enc_hook=_builtin_hook, str_keys=True), allow_nan=False
-        )
+        _finite_json(msgspec.to_builtins(value, enc_hook=_builtin_hook, str_keys=True))
     except (ValueError, TypeError):
         for path, leaf in _leaves(value, "$", 0):
             if isinstance(leaf, float) and not math.isfinite(leaf):
@@ -137,53 +136,78 @@ def _key_path(path: str, key: Any) -> str:
     return f"{path}[{_short(key)}]"
 
 
-_MSGSPEC_PATH = re.compile(r"^(?P<what>.*?) - at (?:`(?P<key>key)` in )?`(?P<path>.*)`$", re.DOTALL)
+_MSGSPEC_PATH = re.compile(r"^(?P<what>.*) - at (?:`(?P<key>key)` in )?`(?P<path>.*?)`$", re.DOTALL)
 _EXPECTED = re.compile(r"^Expected `(?P<expected>.*)`, got `(?P<found>.*)`$")
+_MISSING = re.compile(r"^Object missing required field `(?P<field>.*)`$")
 
 
 def describe_decode_error(data: bytes, annotation: Any, error: Exception) -> str:
-    """`$.items[3].price: expected int, found str "a lot" (reading Order)`."""
+    """`$.items[3].price: expected int, found str 'a lot' (reading Order)`."""
     if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
         return f"$: not valid JSON ({error}): {data[:80].decode(errors='replace')!r}"
     if isinstance(error, RecursionError):
         return "$: the JSON is nested too deeply to be read."
     what, path, in_key = str(error), "$", False
-    match = _MSGSPEC_PATH.match(what)
-    if match:
+    if match := _MSGSPEC_PATH.match(what):
         what, path, in_key = match["what"], match["path"], match["key"] is not None
-    match = _EXPECTED.match(what)
-    if match:
-        found = "" if in_key else _found_at(data, path)
-        what = f"expected {match['expected']}, found {match['found']}{found}"
+    if match := _EXPECTED.match(what):
+        what = f"expected {match['expected']}, found {match['found']}"
+        if not in_key:
+            path, shown = _locate(data, path, match["found"])
+            what += shown
+    elif match := _MISSING.match(what):
+        path, what = f"{path}.{match['field']}", "a required field is missing"
     elif what.startswith("$"):
         # A pydantic model names paths below its own.
-        return f"{path}{what[1:]} (reading {type_name(annotation)})"
+        path, _, what = f"{path}{what[1:]}".partition(": ")
     else:
         what = what[:1].lower() + what[1:].replace("`", "'")
     where = f"a key of {path}" if in_key else path
-    return f"{where}: {what} (reading {type_name(annotation)})"
+    reading = "" if path == "$" else f" (reading {type_name(annotation)})"
+    return f"{where}: {what}{reading}"
 
 
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+# msgspec's path: `.field`, `[3]`, and `[...]` for a value of a dict.
+_STEP = re.compile(r"\.(?P<field>[^.\[\]]+)|\[(?P<index>\d+)\]|(?P<any>\[\.\.\.\])")
+_JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "null": (type(None),),
+    "bool": (bool,),
+    "int": (int,),
+    "float": (float,),
+    "str": (str,),
+    "array": (list,),
+    "object": (dict,),
+}
 
 
-def _found_at(data: bytes, path: str) -> str:
-    """The value at msgspec's path as JSON, or nothing: keys of dicts show up
-    there as `[...]`, so not every path leads to one value."""
-    value = msgspec.json.decode(data)
+def _locate(data: bytes, path: str, found: str) -> tuple[str, str]:
+    """The exact path and ` 'the value'` there, as far as they can be told."""
+    kinds = _JSON_TYPES.get(found, ())
+    places = [("$", msgspec.json.decode(data))]
     position = 1
     while position < len(path):
         step = _STEP.match(path, position)
         if step is None:
-            return ""
-        try:
-            value = value[step[1]] if step[1] is not None else value[int(step[2])]
-        except (LookupError, TypeError):
-            return ""
+            return path, ""
+        places = [below for place in places for below in _below(place, step)]
         position = step.end()
-    if value is None or isinstance(value, dict | list):
-        return ""
-    return f" {_short(value)}"
+    for exact, value in places:
+        if type(value) in kinds:
+            return exact, "" if value is None or isinstance(value, dict | list) else (
+                f" {_short(value)}"
+            )
+    return path, ""
+
+
+def _below(place: tuple[str, Any], step: re.Match[str]) -> list[tuple[str, Any]]:
+    path, value = place
+    if step["field"] is not None and isinstance(value, dict) and step["field"] in value:
+        return [(f"{path}.{step['field']}", value[step["field"]])]
+    if step["index"] is not None and isinstance(value, list) and int(step["index"]) < len(value):
+        return [(f"{path}[{step['index']}]", value[int(step["index"])])]
+    if step["any"] is not None and isinstance(value, dict):
+        return [(_key_path(path, key), item) for key, item in value.items()]
+    return []
 
 
 def _short(value: Any) -> str:

@@ -2,7 +2,7 @@
 subclasses of plain types such as `class Email(str)`.
 
 pydantic is imported by whoever defines a model, never here: a class is known
-as a model by the attributes that pydantic gives it.
+as a model by the methods that pydantic gives it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ import collections
 import datetime
 import decimal
 import pathlib
-from typing import Any, get_args, get_origin
+import types
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
-__all__ = ["decode_hook", "encode_hook", "is_pydantic_model", "validate_model"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["decode_hook", "encode_hook", "is_pydantic_model", "pydantic_reader"]
 
 # Subclasses of these are written as the plain type.
-_PLAIN_BASES: tuple[type, ...] = (str, bytes, bytearray, int, float, decimal.Decimal)
+_PLAIN_BASES: tuple[type[Any], ...] = (str, bytes, bytearray, int, float, decimal.Decimal)
 
 
 def is_pydantic_model(annotation: object) -> bool:
@@ -27,13 +31,12 @@ def is_pydantic_model(annotation: object) -> bool:
 
 def encode_hook(value: Any) -> Any:
     """Turn a value that msgspec does not know into one that it knows."""
-    if hasattr(type(value), "model_dump_json"):
-        # Field names and no computed fields, so that the model reads its own
-        # output even where it has aliases or forbids extra fields.
-        return msgspec.Raw(value.model_dump_json(by_alias=False, round_trip=True).encode())
+    if is_pydantic_model(type(value)):
+        return msgspec.Raw(_encode_model(value))
     for base in _PLAIN_BASES:
         if isinstance(value, base):
-            return base.__str__(value) if base is str else base(value)
+            # str() would call a __str__ of the subclass.
+            return str.__str__(value) if base is str else base(value)
     if isinstance(value, datetime.datetime):
         return datetime.datetime.fromisoformat(datetime.datetime.isoformat(value))
     if isinstance(value, datetime.date):
@@ -45,49 +48,67 @@ def encode_hook(value: Any) -> Any:
     raise NotImplementedError
 
 
+def _encode_model(model: Any) -> bytes:
+    # Field names and no computed fields, so that the model reads its own
+    # output even where it has aliases or forbids extra fields.
+    data: bytes = model.model_dump_json(by_alias=False, round_trip=True).encode()
+    if b"NaN" in data or b"Infinity" in data:
+        # `ser_json_inf_nan="constants"` writes what is no JSON.
+        msgspec.json.decode(data)
+    return data
+
+
 def decode_hook(annotation: Any, value: Any) -> Any:
     """Build a custom type from what JSON held. msgspec adds the path to a
     TypeError or ValueError raised here."""
     if is_pydantic_model(annotation):
-        return validate_model(annotation, msgspec.json.encode(value))
-    origin = get_origin(annotation) or annotation
-    if isinstance(origin, type):
-        if issubclass(origin, collections.deque | collections.OrderedDict):
-            return _build_collection(origin, get_args(annotation), value)
-        if issubclass(origin, pathlib.PurePath):
-            return origin(msgspec.convert(value, str))
+        return pydantic_reader(annotation)(msgspec.json.encode(value))
+    build: Any = get_origin(annotation) or annotation
+    if isinstance(build, type):
+        bases = build.__mro__
+        if collections.deque in bases or collections.OrderedDict in bases:
+            return _build_collection(build, get_args(annotation), value)
+        if pathlib.PurePath in bases:
+            return build(msgspec.convert(value, str))
         for base in _PLAIN_BASES:
-            if issubclass(origin, base):
-                return origin(msgspec.convert(value, base))
+            if base in bases:
+                return build(msgspec.convert(value, base))
     raise TypeError(
-        f"a value of type `{getattr(origin, '__name__', origin)}` cannot be read from JSON; "
+        f"a value of type `{getattr(build, '__name__', build)}` cannot be read from JSON; "
         "use a dataclass, TypedDict, enum, attrs class, msgspec.Struct or pydantic model"
     )
 
 
-def _build_collection(origin: type, arguments: tuple[Any, ...], value: Any) -> Any:
-    if issubclass(origin, collections.deque):
-        items = msgspec.convert(
-            value, list[arguments[0]] if arguments else list[Any], dec_hook=decode_hook
-        )
-        return origin(items)
-    pairs: Any = dict[arguments[0], arguments[1]] if arguments else dict[Any, Any]  # type: ignore[valid-type]  # built at run time
-    return origin(msgspec.convert(value, pairs, dec_hook=decode_hook, str_keys=True))
+def _build_collection(kind: Any, arguments: tuple[Any, ...], value: Any) -> Any:
+    plain: Any = list if issubclass(kind, collections.deque) else dict
+    of_items = types.GenericAlias(plain, arguments) if arguments else plain
+    return kind(msgspec.convert(value, of_items, dec_hook=decode_hook, str_keys=True))
 
 
-def validate_model(model: Any, data: bytes) -> Any:
-    """Read a pydantic model from JSON; field names and aliases both count.
+def pydantic_reader(annotation: Any) -> Callable[[bytes], Any]:
+    """The function that reads JSON as a pydantic model, or as a type made of
+    models. Field names and aliases both count.
 
     From JSON, not from Python values: strict models take "2026-11-01" for a
     date only there.
     """
-    try:
-        return model.model_validate_json(data, by_alias=True, by_name=True)
-    except ValueError as error:
-        raise ValueError(describe_pydantic_error(error)) from error
+    if is_pydantic_model(annotation):
+        validate = annotation.model_validate_json
+    else:
+        import pydantic  # the caller has it: the annotation holds one of its models
+
+        validate = pydantic.TypeAdapter(annotation).validate_json
+
+    def read(data: bytes) -> Any:
+        try:
+            return validate(data, by_alias=True, by_name=True)
+        except ValueError as error:
+            raise ValueError(_describe_pydantic_error(error)) from error
+
+    return read
 
 
-def describe_pydantic_error(error: Any) -> str:
+def _describe_pydantic_error(error: Any) -> str:
     """`$.price: Input should be greater than 0 (found -1); …`, at most five."""
     if not hasattr(error, "errors"):
         return str(error)
