@@ -301,7 +301,7 @@ def _check_parameters(
             parameter.kind is parameter.VAR_POSITIONAL and not rest_allowed
         ):
             raise DefinitionError(
-                f"the {what} {_place(fn)} takes `{parameter}`; name each parameter, or take "
+                f"the {what} {_place(fn)} takes `{str(parameter).partition(':')[0]}`; name each parameter, or take "
                 "one dataclass: arguments are stored by position and read by annotation"
             )
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
@@ -314,8 +314,9 @@ def _check_parameters(
 
 def _not_declared(obj: Any, wanted: str, is_other: bool) -> str:
     if is_other:
-        other = "activity" if wanted == "workflow" else "workflow"
-        return f"{_place(obj)} is declared with @{other}; a {wanted} is needed here"
+        if wanted == "workflow":
+            return f"{_place(obj)} is declared with @activity; a workflow is needed here"
+        return f"{_place(obj)} is declared with @workflow; an activity is needed here"
     if inspect.isroutine(obj):
         return f"{_place(obj)} is a plain function; decorate it with @{wanted}"
     return f"{obj!r} is no {wanted}; pass a function decorated with @{wanted}"

@@ -90,13 +90,16 @@ class RetryPolicy:
                 f"maximum_interval ({maximum}) is below initial_interval ({initial}); "
                 "set maximum_interval too"
             )
-        if not math.isfinite(backoff_coefficient) or backoff_coefficient < 1:
+        if not isinstance(backoff_coefficient, int | float) or not (
+            1 <= backoff_coefficient < math.inf
+        ):
             raise DefinitionError(
                 f"backoff_coefficient is {backoff_coefficient!r}; it must be 1 (constant) or more"
             )
-        if not 0 <= maximum_attempts <= _MAXIMUM_ATTEMPTS:
+        if not isinstance(maximum_attempts, int) or not 0 <= maximum_attempts <= _MAXIMUM_ATTEMPTS:
             raise DefinitionError(
-                f"maximum_attempts is {maximum_attempts!r}; it must be 0 (without limit) or more"
+                f"maximum_attempts is {maximum_attempts!r}; it must be a whole number, "
+                "1 or more, or 0 (without limit)"
             )
         if isinstance(non_retryable_error_types, str):
             raise DefinitionError(

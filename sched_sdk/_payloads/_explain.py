@@ -42,7 +42,7 @@ def describe_non_finite(value: Any) -> str | None:
     """What to say of the first NaN or infinity in a value; None if it has none."""
     try:
         # Two passes in C; the walk in Python is only for values that have one.
-        _finite_json(msgspec.to_builtins(value, enc_hook=_builtin_hook, str_keys=True))
+        _finite_json(msgspec.to_builtins(value, enc_hook=_builtin_hook))
     except (ValueError, TypeError):
         for path, leaf in _leaves(value, "$", 0):
             if isinstance(leaf, float) and not math.isfinite(leaf):
