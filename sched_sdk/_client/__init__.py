@@ -1,0 +1,40 @@
+"""The client: calls to the engine over one stream."""
+
+from __future__ import annotations
+
+from sched_sdk._client.client import Client
+from sched_sdk._client.handles import ActivityTaskHandle, WorkflowHandle
+from sched_sdk._client.models import (
+    ClusterStatus,
+    EngineRole,
+    Event,
+    PendingActivity,
+    PendingTimer,
+    PendingWorkflowTask,
+    TaskQueueStatus,
+    TaskState,
+    WorkerStatus,
+    WorkflowCount,
+    WorkflowDescription,
+    WorkflowInfo,
+    WorkflowStatus,
+)
+
+__all__ = [
+    "ActivityTaskHandle",
+    "Client",
+    "ClusterStatus",
+    "EngineRole",
+    "Event",
+    "PendingActivity",
+    "PendingTimer",
+    "PendingWorkflowTask",
+    "TaskQueueStatus",
+    "TaskState",
+    "WorkerStatus",
+    "WorkflowCount",
+    "WorkflowDescription",
+    "WorkflowHandle",
+    "WorkflowInfo",
+    "WorkflowStatus",
+]

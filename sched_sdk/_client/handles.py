@@ -1,0 +1,229 @@
+"""Handles: one workflow, or one activity that is completed from outside."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sched_sdk import _payloads
+from sched_sdk._client.conversions import description_from_proto, status_from_proto
+from sched_sdk._client.models import WorkflowStatus
+from sched_sdk._client.requests import encode_arguments
+from sched_sdk._client.side_calls import follow_history, read_history, unary_call
+from sched_sdk._client.transport import check_payload
+from sched_sdk._failures import exception_from_failure, failure_from_exception
+from sched_sdk.api.v1 import worker_service_pb2
+from sched_sdk.api.v1.workflow_service_pb2 import (
+    Call,
+    CancelWorkflowRequest,
+    DescribeWorkflowRequest,
+    GetWorkflowResultRequest,
+    SignalWorkflowRequest,
+    TerminateWorkflowRequest,
+)
+from sched_sdk.errors import CanceledFailureError, InvalidArgumentError, WorkflowFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sched_sdk._client.connection import EngineConnection
+    from sched_sdk._client.models import Event, WorkflowDescription
+    from sched_sdk._client.requests import RequestIds
+    from sched_sdk.api.v1.workflow_service_pb2 import WorkflowOutcome
+
+__all__ = ["LONGEST_WAIT_MS", "ActivityTaskHandle", "WorkflowHandle"]
+
+R = TypeVar("R")
+
+LONGEST_WAIT_MS = 60_000
+"""A waiting call is renewed after this long."""
+
+_WORKER_SERVICE = "/sched.v1.WorkerService/"
+
+
+class WorkflowHandle(Generic[R]):
+    """One workflow, as the client sees it. Every method may raise
+    EngineUnavailableError, and WorkflowNotFoundError where there is none."""
+
+    def __init__(
+        self,
+        connection: EngineConnection,
+        request_ids: RequestIds,
+        identity: str,
+        *,
+        id: str,  # noqa: A002 - the name in the public API
+        run_id: str,
+        result_type: Any,
+        outcome: WorkflowOutcome | None = None,
+    ) -> None:
+        self._connection = connection
+        self._request_ids = request_ids
+        self._identity = identity
+        self._id = id
+        self._run_id = run_id
+        self._result_type = result_type
+        self._outcome = outcome
+
+    def __repr__(self) -> str:
+        run = f", run_id={self._run_id!r}" if self._run_id else ""
+        return f"WorkflowHandle(id={self._id!r}{run})"
+
+    @property
+    def id(self) -> str:
+        """The workflow id."""
+        return self._id
+
+    @property
+    def run_id(self) -> str:
+        """The run this handle stands for; empty for whichever is the newest."""
+        return self._run_id
+
+    async def result(self, timeout: float | None = None) -> R:
+        """Wait until the workflow has ended and return what it returned.
+
+        `timeout` is in seconds; None waits without limit. Raises TimeoutError
+        when it passes, WorkflowFailedError when the workflow ended otherwise
+        than by returning (`__cause__` says why), PayloadError when the result
+        does not fit the expected type.
+        """
+        if self._outcome is None:
+            if timeout is None:
+                self._outcome = await self._wait_for_outcome()
+            else:
+                async with asyncio.timeout(timeout):
+                    self._outcome = await self._wait_for_outcome()
+        return self._open_outcome(self._outcome)
+
+    async def _wait_for_outcome(self) -> WorkflowOutcome:
+        while True:
+            request = GetWorkflowResultRequest(
+                workflow_id=self._id, run_id=self._run_id, wait_ms=LONGEST_WAIT_MS
+            )
+            reply = await self._connection.call(Call(get_workflow_result=request))
+            outcome = reply.get_workflow_result.outcome
+            if status_from_proto(outcome.status).closed:
+                return outcome
+
+    def _open_outcome(self, outcome: WorkflowOutcome) -> R:
+        status = status_from_proto(outcome.status)
+        if status is WorkflowStatus.COMPLETED:
+            result: R = _payloads.decode(outcome.result, self._result_type)
+            return result
+        cause = exception_from_failure(outcome.failure) if outcome.HasField("failure") else None
+        why = f": {cause}" if cause is not None else ""
+        raise WorkflowFailedError(
+            f"workflow {self._id} {status}{why}",
+            status=status.value,
+            workflow_id=self._id,
+            run_id=outcome.run_id or self._run_id,
+        ) from cause
+
+    async def signal(self, name: str, *args: Any, request_id: str | None = None) -> None:
+        """Send a signal; it is durable when this returns.
+
+        A signal with a `request_id` that the workflow has had already is
+        ignored. Raises WorkflowClosedError when the workflow has ended,
+        LimitExceededError for arguments that are too large.
+        """
+        request = SignalWorkflowRequest(
+            workflow_id=self._id,
+            run_id=self._run_id,
+            name=name,
+            input=encode_arguments(args, f"signal {name}"),
+            request_id=request_id or self._request_ids.next(),
+            identity=self._identity,
+        )
+        await self._connection.call(Call(signal_workflow=request))
+
+    async def cancel(self, reason: str = "", *, request_id: str | None = None) -> None:
+        """Ask the workflow to stop: its code gets asyncio.CancelledError and
+        may clean up. Returns when the request is durable, not when it is over."""
+        request = CancelWorkflowRequest(
+            workflow_id=self._id,
+            run_id=self._run_id,
+            reason=reason,
+            request_id=request_id or self._request_ids.next(),
+            identity=self._identity,
+        )
+        await self._connection.call(Call(cancel_workflow=request))
+
+    async def terminate(self, reason: str = "", *, request_id: str | None = None) -> None:
+        """End the workflow at once; its code is not asked."""
+        request = TerminateWorkflowRequest(
+            workflow_id=self._id,
+            run_id=self._run_id,
+            reason=reason,
+            request_id=request_id or self._request_ids.next(),
+            identity=self._identity,
+        )
+        await self._connection.call(Call(terminate_workflow=request))
+
+    async def describe(self) -> WorkflowDescription:
+        """What the workflow is doing: status, what it waits for, why it is stuck."""
+        request = DescribeWorkflowRequest(workflow_id=self._id, run_id=self._run_id)
+        reply = await self._connection.call(Call(describe_workflow=request))
+        return description_from_proto(reply.describe_workflow)
+
+    async def history(self, after: int = 0, *, follow: bool = False) -> AsyncIterator[Event]:
+        """The run's events with an id above `after`, in order.
+
+        With `follow`, also those to come, as they are committed, until the run
+        ends; a broken connection is taken up again behind the last event.
+        """
+        read = follow_history if follow else read_history
+        async for event in read(self._connection, self._id, self._run_id, after):
+            yield event
+
+
+class ActivityTaskHandle:
+    """One activity attempt, named by its task token, that is completed outside
+    the worker that started it. Methods raise ActivityNotFoundError when the
+    attempt is over: completed, timed out, or its workflow ended."""
+
+    def __init__(self, connection: EngineConnection, task_token: bytes) -> None:
+        if not isinstance(task_token, bytes) or not task_token:
+            raise InvalidArgumentError(
+                "a task token is the bytes that activity_context().task_token gives, "
+                f"got {task_token!r}"
+            )
+        self._connection = connection
+        self._task_token = task_token
+
+    async def complete(self, result: Any = None) -> None:
+        """The activity returned `result`."""
+        payload = _payloads.encode(result)
+        check_payload(payload, "the activity's result")
+        await self._report(worker_service_pb2.CompleteActivityRequest(result=payload))
+
+    async def fail(self, error: BaseException) -> None:
+        """The attempt failed; it is tried again by the activity's retry policy."""
+        failure = failure_from_exception(error)
+        await self._report(worker_service_pb2.CompleteActivityRequest(failure=failure))
+
+    async def report_canceled(self, message: str = "canceled") -> None:
+        """The activity stopped because it was asked to."""
+        failure = failure_from_exception(CanceledFailureError(message))
+        await self._report(worker_service_pb2.CompleteActivityRequest(canceled=failure))
+
+    async def heartbeat(self, details: Any = None) -> bool:
+        """Say that the activity is alive. True when it was asked to stop."""
+        request = worker_service_pb2.HeartbeatActivityRequest(task_token=self._task_token)
+        if details is not None:
+            request.details.CopyFrom(_payloads.encode(details))
+            check_payload(request.details, "the heartbeat's details")
+        response = await unary_call(
+            self._connection,
+            _WORKER_SERVICE + "HeartbeatActivity",
+            request,
+            worker_service_pb2.HeartbeatActivityResponse,
+        )
+        return response.cancel_requested
+
+    async def _report(self, request: worker_service_pb2.CompleteActivityRequest) -> None:
+        request.task_token = self._task_token
+        await unary_call(
+            self._connection,
+            _WORKER_SERVICE + "CompleteActivity",
+            request,
+            worker_service_pb2.CompleteActivityResponse,
+        )

@@ -1,0 +1,136 @@
+"""What the client's and the worker's streams have in common.
+
+Frames are put together from entries that were serialized one by one: the
+encoding of a repeated field is the concatenation of its elements, each behind
+its tag and length. So a message is encoded once, its size is known before it
+is sent, and sending it again after a reconnect costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from typing import TYPE_CHECKING, Any
+
+# gRPC's core writes a line to stderr whenever an engine restarts; what matters
+# of that is logged here. Read when grpc is imported; a user's own choice stands.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+import grpc.aio  # noqa: E402 - see above
+
+from sched_sdk.errors import LimitExceededError  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sched_sdk.api.v1 import common_pb2
+
+__all__ = [
+    "MAXIMUM_FRAME_BYTES",
+    "MAXIMUM_MESSAGE_BYTES",
+    "MAXIMUM_PAYLOAD_BYTES",
+    "Backoff",
+    "call_details",
+    "check_payload",
+    "default_identity",
+    "frame_entry",
+    "identity_bytes",
+    "megabytes",
+    "open_channel",
+]
+
+MAXIMUM_FRAME_BYTES = 256 * 1024
+"""Entries are gathered into one frame up to this size; a larger entry travels alone."""
+MAXIMUM_MESSAGE_BYTES = 16 * 1024 * 1024
+MAXIMUM_PAYLOAD_BYTES = 2 * 1024 * 1024
+# Leaves room for the frame around the largest message.
+_CHANNEL_MESSAGE_BYTES = MAXIMUM_MESSAGE_BYTES + 1024 * 1024
+
+_CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("grpc.max_send_message_length", _CHANNEL_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", _CHANNEL_MESSAGE_BYTES),
+    # A machine that vanished without closing its connections is noticed.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # Each attempt has a connection and a backoff of its own, decided here.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+)
+
+
+def open_channel(address: str) -> grpc.aio.Channel:
+    """A new connection to one engine; connects with the first call."""
+    return grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+
+
+def identity_bytes(data: bytes) -> bytes:
+    """The serializer of frames that are bytes already."""
+    return data
+
+
+def frame_entry(field_number: int, data: bytes) -> bytes:
+    """One element of a repeated message field (number below 16) of a frame."""
+    size = len(data)
+    if size < 0x80:
+        return b"%c%c%b" % (field_number << 3 | 2, size, data)
+    header = bytearray((field_number << 3 | 2,))
+    while size >= 0x80:
+        header.append(size & 0x7F | 0x80)
+        size >>= 7
+    header.append(size)
+    return bytes(header) + data
+
+
+def default_identity() -> str:
+    """ "pid@host", for people."""
+    return f"{os.getpid()}@{socket.gethostname()}"
+
+
+def megabytes(size: int) -> str:
+    """A size for people: "3.1 MiB"."""
+    return f"{size / (1024 * 1024):.1f} MiB"
+
+
+def check_payload(payload: common_pb2.Payload, what: str) -> None:
+    """Raises LimitExceededError when a payload is over 2 MiB; `what` names it."""
+    size = len(payload.data)
+    if size > MAXIMUM_PAYLOAD_BYTES:
+        raise LimitExceededError(
+            f"{what} is {megabytes(size)} when encoded; the limit is "
+            f"{megabytes(MAXIMUM_PAYLOAD_BYTES)}. Keep large data in a file or a bucket "
+            "and pass its name."
+        )
+
+
+class Backoff:
+    """Waits between attempts: the first at once, then doubling, with jitter."""
+
+    def __init__(
+        self,
+        *,
+        first: float = 0.025,
+        cap: float = 1.0,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._first = first
+        self._cap = cap
+        self._uniform = uniform
+        self._failures = 0
+
+    def reset(self) -> None:
+        """An attempt succeeded."""
+        self._failures = 0
+
+    def next(self) -> float:
+        """Seconds to wait before the next attempt; between half and the whole
+        of the current step."""
+        step = min(self._first * 2 ** min(self._failures, 16), self._cap)
+        self._failures += 1
+        return self._uniform(step / 2, step)
+
+
+def call_details(error: grpc.aio.AioRpcError) -> str:
+    """What a failed call says of itself, on one line, for people."""
+    details = " ".join((error.details() or "").split())
+    return f"{error.code().name}: {details}" if details else error.code().name

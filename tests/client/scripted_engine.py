@@ -1,0 +1,142 @@
+"""A real gRPC server that answers calls as a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Self
+
+import grpc.aio
+
+from sched_sdk.api.v1 import cluster_service_pb2, workflow_service_pb2
+from sched_sdk.api.v1.workflow_service_pb2 import Call, Reply
+
+Answer = Callable[[Call], Reply | Awaitable[Reply | None] | None]
+LEADER = cluster_service_pb2.GetStatusResponse.ROLE_LEADER
+STANDBY = cluster_service_pb2.GetStatusResponse.ROLE_STANDBY
+
+
+class ScriptedEngine:
+    """Serves WorkflowService.Connect and ClusterService.GetStatus.
+
+    `answer` is asked for each call and gives the reply, or None to leave the
+    call without one.
+    """
+
+    def __init__(self, answer: Answer | None = None, *, port: int = 0) -> None:
+        self.answer: Answer = answer or (lambda call: None)
+        self.role: Any = LEADER
+        self.epoch = 1
+        self.calls: list[Call] = []
+        self.abandoned: list[int] = []
+        self.frames = 0
+        self.connections = 0
+        self.status_calls = 0
+        self.largest_frame = 0
+        self.history: Callable[[Any], Any] | None = None
+        self.arrived = asyncio.Condition()
+        self._port = port
+        self._server: grpc.aio.Server | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self._server.add_generic_rpc_handlers((_Handlers(self),))
+        self._port = self._server.add_insecure_port(self.address)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """As if the process were killed: streams break at once."""
+        if self._server is not None:
+            await self._server.stop(None)
+            self._server = None
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until what has arrived fulfils the condition."""
+        async with asyncio.timeout(10), self.arrived:
+            await self.arrived.wait_for(condition)
+
+    async def note(self) -> None:
+        async with self.arrived:
+            self.arrived.notify_all()
+
+    async def connect(self, request_iterator: Any, context: Any) -> None:
+        self.connections += 1
+        await self.note()
+        answers: set[asyncio.Task[None]] = set()
+        writing = asyncio.Lock()  # a stream takes one write at a time
+        try:
+            async for data in request_iterator:
+                frame = workflow_service_pb2.ClientFrame.FromString(data)
+                self.frames += 1
+                self.largest_frame = max(self.largest_frame, len(data))
+                self.abandoned.extend(frame.abandoned)
+                self.calls.extend(frame.calls)
+                await self.note()
+                for call in frame.calls:
+                    answers.add(asyncio.create_task(self._reply(call, context, writing)))
+        finally:
+            for task in answers:
+                task.cancel()
+
+    async def _reply(self, call: Call, context: Any, writing: asyncio.Lock) -> None:
+        reply = self.answer(call)
+        if isinstance(reply, Awaitable):
+            reply = await reply
+        if reply is not None:
+            reply.id = call.id
+            frame = workflow_service_pb2.ServerFrame(replies=[reply], epoch=self.epoch)
+            async with writing:
+                await context.write(frame.SerializeToString())
+
+    async def get_status(self, _: bytes, context: Any) -> bytes:
+        self.status_calls += 1
+        await self.note()
+        status = cluster_service_pb2.GetStatusResponse(
+            role=self.role, epoch=self.epoch, version="0.0", store="none"
+        )
+        return status.SerializeToString()
+
+    async def follow_history(self, data: bytes, context: Any) -> None:
+        assert self.history is not None
+        request = workflow_service_pb2.FollowHistoryRequest.FromString(data)
+        async for page in self.history(request):
+            await context.write(page.SerializeToString())
+
+    async def get_history(self, data: bytes, context: Any) -> bytes:
+        assert self.history is not None
+        request = workflow_service_pb2.GetHistoryRequest.FromString(data)
+        async for page in self.history(request):
+            return page.SerializeToString()
+        raise AssertionError("the script has no page")
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    def __init__(self, engine: ScriptedEngine) -> None:
+        self._methods = {
+            "/sched.v1.WorkflowService/Connect": grpc.stream_stream_rpc_method_handler(
+                engine.connect
+            ),
+            "/sched.v1.WorkflowService/FollowHistory": grpc.unary_stream_rpc_method_handler(
+                engine.follow_history
+            ),
+            "/sched.v1.WorkflowService/GetHistory": grpc.unary_unary_rpc_method_handler(
+                engine.get_history
+            ),
+            "/sched.v1.ClusterService/GetStatus": grpc.unary_unary_rpc_method_handler(
+                engine.get_status
+            ),
+        }
+
+    def service(self, handler_call_details: Any) -> Any:
+        return self._methods.get(handler_call_details.method)
