@@ -75,7 +75,7 @@ class ActivityContext:
         and must return at once."""
         self.info = info
         self.task_token = task_token
-        """Names this attempt to `Client.complete_activity`, from anywhere."""
+        """Names this attempt to `Client.activity`, from anywhere."""
         self._heartbeat = heartbeat
         self._is_async = is_async
         self._details = heartbeat_details
@@ -134,7 +134,7 @@ class ActivityContext:
 
     def complete_elsewhere(self) -> NoReturn:
         """End this attempt without a result: someone who has `task_token` will
-        report it with `Client.complete_activity`. Time limits go on."""
+        report it with `client.activity(task_token)`. Time limits go on."""
         raise CompleteElsewhere
 
     @property

@@ -301,8 +301,9 @@ def _check_parameters(
             parameter.kind is parameter.VAR_POSITIONAL and not rest_allowed
         ):
             raise DefinitionError(
-                f"the {what} {_place(fn)} takes `{str(parameter).partition(':')[0]}`; name each parameter, or take "
-                "one dataclass: arguments are stored by position and read by annotation"
+                f"the {what} {_place(fn)} takes `{str(parameter).partition(':')[0]}`; name each "
+                "parameter, or take one dataclass: arguments are stored by position and read "
+                "by annotation"
             )
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
             raise DefinitionError(

@@ -83,12 +83,10 @@ def test_the_details_of_the_previous_attempt() -> None:
 
 def test_a_function_in_a_thread_learns_of_cancellation_at_a_heartbeat() -> None:
     context, beats = make()
-    assert not context.cancelled
-    assert not context.wait_cancelled(0)
+    assert (context.cancelled, context.wait_cancelled(0)) == (False, False)
     context.request_cancel("no longer needed")
     context.request_cancel("later reasons do not count")
-    assert context.cancelled
-    assert context.wait_cancelled()
+    assert (context.cancelled, context.wait_cancelled()) == (True, True)
     assert context.cancel_reason == "no longer needed"
     with pytest.raises(CanceledFailureError, match="no longer needed"):
         context.heartbeat(1)

@@ -51,7 +51,7 @@ offsets = st.integers(-23 * 60, 23 * 60).map(
 moments = st.datetimes(
     min_value=datetime.datetime(2, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
     max_value=datetime.datetime(9998, 12, 31),  # noqa: DTZ001 - as above
-    timezones=st.none() | offsets,
+    timezones=st.one_of(st.none(), offsets),
 )
 leaves = st.builds(
     Leaf,
