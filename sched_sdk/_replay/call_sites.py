@@ -1,0 +1,110 @@
+"""Where in the user's code a command comes from.
+
+Taking a call site costs two attribute reads; the file name and the line number
+are worked out only when somebody looks (a command is sent, an error is
+written), because replay takes far more sites than anybody reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import sysconfig
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "NOWHERE",
+    "CallSite",
+    "caller",
+    "format_site",
+    "is_user_code",
+    "mark_bottom",
+    "user_frame",
+]
+
+# A code object and the offset of an instruction in it.
+CallSite: TypeAlias = tuple[CodeType, int] | None
+
+NOWHERE: CallSite = None
+
+_SDK = str(Path(__file__).resolve().parent.parent) + "/"
+_STANDARD_LIBRARY = (
+    str(Path(asyncio.__file__).resolve().parent.parent) + "/",
+    sysconfig.get_path("stdlib") + "/",
+)
+_MAXIMUM_DEPTH = 64
+
+# By the code object's address; the code object is kept, so the address stays its own.
+_files: dict[int, tuple[CodeType, str]] = {}
+_users: dict[int, tuple[CodeType, bool]] = {}
+# Functions below which there is no workflow code, only what runs it.
+_bottoms: set[int] = set()
+
+
+def caller(depth: int = 2) -> CallSite:
+    """The call site of the function that called the caller of this one."""
+    frame = sys._getframe(depth)
+    return frame.f_code, frame.f_lasti
+
+
+def user_frame() -> CallSite:
+    """The innermost call site outside asyncio, the standard library and the
+    SDK; NOWHERE when a task runs library code only."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_MAXIMUM_DEPTH):
+        if frame is None or id(frame.f_code) in _bottoms:
+            break
+        if is_user_code(frame.f_code):
+            return frame.f_code, frame.f_lasti
+        frame = frame.f_back
+    return NOWHERE
+
+
+def mark_bottom(function: Callable[..., Any]) -> None:
+    """Say that `function` runs workflow code and is none itself."""
+    _bottoms.add(id(function.__code__))
+
+
+def is_user_code(code: CodeType) -> bool:
+    known = _users.get(id(code))
+    if known is None:
+        known = _users[id(code)] = (code, _belongs_to_user(code.co_filename))
+    return known[1]
+
+
+def _belongs_to_user(file: str) -> bool:
+    if file.startswith((_SDK, "<frozen")):
+        return False
+    return "site-packages" in file or not file.startswith(_STANDARD_LIBRARY)
+
+
+def format_site(site: CallSite) -> str:
+    """`file:line`, the file relative to the app; empty for NOWHERE."""
+    if site is None:
+        return ""
+    code, offset = site
+    known = _files.get(id(code))
+    if known is None:
+        known = _files[id(code)] = (code, _relative(code.co_filename))
+    return f"{known[1]}:{_line_number(code, offset)}"
+
+
+def _line_number(code: CodeType, offset: int) -> int:
+    for start, end, line in code.co_lines():
+        if start <= offset < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def _relative(file: str) -> str:
+    """Relative to the working directory or to where Python finds the app."""
+    path = Path(file)
+    for root in (Path.cwd(), *map(Path, sys.path)):
+        if root.is_absolute() and path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    return path.name

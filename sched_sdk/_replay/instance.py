@@ -1,0 +1,53 @@
+"""Everything one run of a workflow function consists of, wired together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sched_sdk._context import WorkflowContext
+from sched_sdk._replay.conditions import Conditions
+from sched_sdk._replay.facts import Facts
+from sched_sdk._replay.journal import Journal
+from sched_sdk._replay.lifecycle import Lifecycle
+from sched_sdk._replay.loop import new_loop
+from sched_sdk._replay.signals import Signals
+
+if TYPE_CHECKING:
+    from sched_sdk._definitions import WorkflowDefinition
+    from sched_sdk.api.v1 import history_pb2
+
+__all__ = ["Instance"]
+
+
+class Instance:
+    __slots__ = ("conditions", "context", "facts", "journal", "lifecycle", "loop", "signals")
+
+    def __init__(self, definition: WorkflowDefinition) -> None:
+        self.journal = Journal()
+        self.loop = new_loop(self.journal)
+        self.facts = Facts()
+        self.signals = Signals(self.loop)
+        self.conditions = Conditions(self.loop)
+        self.lifecycle = Lifecycle(definition, self.loop)
+        self.context = WorkflowContext(
+            self.loop, self.journal, self.facts, self.signals, self.conditions
+        )
+
+    def start(self, event: history_pb2.HistoryEvent) -> None:
+        self.loop.origin_us = self.loop.now_us
+        self.facts.started(event.workflow_started, event.time_us)
+        self.lifecycle.start(self.context, event.workflow_started)
+
+    def move_clock(self, time_us: int) -> None:
+        """Time never goes back."""
+        self.loop.now_us = max(self.loop.now_us, time_us)
+
+    def activate(self) -> None:
+        """Run until nothing is left to do, and number what the code asked for."""
+        self.loop.run_until_idle()
+        if self.conditions:
+            self.conditions.settle()
+        if self.journal.fresh:
+            self.journal.flush()
+        if self.lifecycle.draining:
+            self.lifecycle.drain()

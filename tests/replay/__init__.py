@@ -1,0 +1,1 @@
+"""The replay core: what code does live, it does again over its history."""
