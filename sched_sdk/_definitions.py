@@ -62,6 +62,10 @@ class WorkflowDefinition:
     def result_type(self) -> Any:
         return self.signature.result_type
 
+    def prepare(self) -> None:
+        """Resolve all annotations; for the worker, before its first task."""
+        self.signature.prepare()
+
     def encode_arguments(self, arguments: Sequence[Any]) -> list[common_pb2.Payload]:
         return self.signature.encode_arguments(arguments)
 
@@ -92,6 +96,10 @@ class ActivityDefinition:
     @property
     def result_type(self) -> Any:
         return self.signature.result_type
+
+    def prepare(self) -> None:
+        """Resolve all annotations; for the worker, before its first task."""
+        self.signature.prepare()
 
     def encode_arguments(self, arguments: Sequence[Any]) -> list[common_pb2.Payload]:
         return self.signature.encode_arguments(arguments)
@@ -179,12 +187,12 @@ def activity(
     def declare(function: Any) -> Any:
         _check_activity_function(function)
         chosen = check_name(name if name is not None else function.__name__, "activity")
-        is_method = next(iter(inspect.signature(function).parameters), "") == "self"
+        is_method = next(iter(inspect.signature(function).parameters), "") in ("self", "cls")
         definition = ActivityDefinition(
             name=chosen,
             fn=function,
             signature=Signature(function, chosen, skip=int(is_method), surroundings=surroundings),
-            is_async=inspect.iscoroutinefunction(function),
+            is_async=_is_async(function),
             needs_instance=is_method,
             **defaults,
         )
@@ -197,9 +205,11 @@ def activity(
 def workflow_definition_of(obj: Any) -> WorkflowDefinition:
     """The definition behind a decorated function. Raises DefinitionError."""
     definition = getattr(obj, _WORKFLOW_ATTRIBUTE, None)
-    if isinstance(definition, WorkflowDefinition):
+    if not isinstance(definition, WorkflowDefinition):
+        raise DefinitionError(_not_declared(obj, "workflow", hasattr(obj, _ACTIVITY_ATTRIBUTE)))
+    if definition.fn is obj:
         return definition
-    raise DefinitionError(_not_declared(obj, "workflow", hasattr(obj, _ACTIVITY_ATTRIBUTE)))
+    return dataclasses.replace(definition, fn=obj)  # a decorator above @workflow counts too
 
 
 def activity_definition_of(obj: Any) -> ActivityDefinition:
@@ -208,9 +218,12 @@ def activity_definition_of(obj: Any) -> ActivityDefinition:
     definition = getattr(obj, _ACTIVITY_ATTRIBUTE, None)
     if not isinstance(definition, ActivityDefinition):
         raise DefinitionError(_not_declared(obj, "activity", hasattr(obj, _WORKFLOW_ATTRIBUTE)))
-    if definition.needs_instance and inspect.ismethod(obj):
+    if definition.fn is obj:
+        return definition
+    if inspect.ismethod(obj):
         return dataclasses.replace(definition, fn=obj, needs_instance=False)
-    return definition
+    # A decorator above @activity counts too.
+    return dataclasses.replace(definition, fn=obj, is_async=_is_async(obj))
 
 
 def check_name(name: str, what: str) -> str:
@@ -250,6 +263,11 @@ def _place(fn: Any) -> str:
     return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else str(name)
 
 
+def _is_async(fn: Any) -> bool:
+    """Also for a plain `def` that a decorator wrapped around an `async def`."""
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(inspect.unwrap(fn))
+
+
 def _check_function(fn: Any, decorator: str) -> None:
     if isinstance(fn, staticmethod | classmethod):
         raise DefinitionError(f"put @{decorator} below @{type(fn).__name__}, next to the function")
@@ -267,7 +285,7 @@ def _check_function(fn: Any, decorator: str) -> None:
 
 def _check_workflow_function(fn: Any) -> None:
     _check_function(fn, "workflow")
-    if not inspect.iscoroutinefunction(fn):
+    if not _is_async(fn):
         raise DefinitionError(f"the workflow {_place(fn)} must be declared with `async def`")
     parameters = list(inspect.signature(fn).parameters.values())
     if not parameters or parameters[0].kind not in (

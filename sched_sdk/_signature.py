@@ -85,6 +85,17 @@ class Signature:
             )
         return self._result_type
 
+    def prepare(self) -> None:
+        """Resolve every annotation now, so that a mistake shows when a worker
+        starts and not when it gets its first task. Raises DefinitionError for
+        one that cannot be resolved, PayloadError for a type that JSON cannot
+        tell."""
+        self._build_decoders()
+        try:
+            _payloads.decoder_for(self.result_type)
+        except PayloadError as error:
+            raise PayloadError(f"the result of {self}: {error}") from error
+
     def check_count(self, count: int) -> None:
         """Raises PayloadError if the function does not take `count` arguments."""
         if count < self._minimum or (self._maximum is not None and count > self._maximum):

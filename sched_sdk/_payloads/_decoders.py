@@ -39,7 +39,7 @@ def build_decoder(annotation: Any) -> Callable[[common_pb2.Payload], Any]:
             data = payload.data or b"null"
             try:
                 return read_json(data)
-            except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+            except Exception as error:  # a type's own __post_init__ may raise anything
                 raise PayloadError(describe_decode_error(data, annotation, error)) from error
         if encoding != "binary":
             raise PayloadError(

@@ -161,7 +161,9 @@ def describe_decode_error(data: bytes, annotation: Any, error: Exception) -> str
         # A pydantic model names paths below its own.
         path, _, what = f"{path}{what[1:]}".partition(": ")
     else:
-        what = what[:1].lower() + what[1:].replace("`", "'")
+        what = what[:1].lower() + what[1:] if what[1:2].islower() else what
+        if not isinstance(error, ValueError | TypeError):
+            what = f"{type(error).__name__}: {what}"
     where = f"a key of {path}" if in_key else path
     reading = "" if path == "$" else f" (reading {type_name(annotation)})"
     return f"{where}: {what}{reading}"

@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
+from sched_sdk.errors import PayloadError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["decode_hook", "encode_hook", "is_pydantic_model", "pydantic_reader"]
+
+_OLDEST_PYDANTIC = (2, 11)
 
 # Subclasses of these are written as the plain type.
 _PLAIN_BASES: tuple[type[Any], ...] = (str, bytes, bytearray, int, float, decimal.Decimal)
@@ -90,13 +94,18 @@ def pydantic_reader(annotation: Any) -> Callable[[bytes], Any]:
     models. Field names and aliases both count.
 
     From JSON, not from Python values: strict models take "2026-11-01" for a
-    date only there.
+    date only there. Raises PayloadError for a pydantic that is too old.
     """
+    import pydantic  # the caller has it: the annotation holds one of its models
+
+    if tuple(map(int, pydantic.VERSION.split(".")[:2])) < _OLDEST_PYDANTIC:
+        raise PayloadError(
+            f"pydantic {pydantic.VERSION} is too old to read models by name and by alias; "
+            "install pydantic 2.11 or later"
+        )
     if is_pydantic_model(annotation):
         validate = annotation.model_validate_json
     else:
-        import pydantic  # the caller has it: the annotation holds one of its models
-
         validate = pydantic.TypeAdapter(annotation).validate_json
 
     def read(data: bytes) -> Any:

@@ -44,6 +44,11 @@ class Mailer:
     async def send(self, to: str) -> str:
         return to
 
+    @classmethod
+    @activity
+    def kind(cls, suffix: str) -> str:
+        return cls.__name__ + suffix
+
     @staticmethod
     @activity
     def ping() -> bool:
@@ -129,6 +134,44 @@ async def test_methods_run_with_their_instance() -> None:
     assert unbound.needs_instance
     assert unbound.encode_arguments(["a"]) == [encode("a")]
     assert activity_definition_of(Mailer.ping).fn() is True
+    of_class = activity_definition_of(Mailer.kind)
+    assert of_class.fn(*of_class.decode_arguments([encode("!")])) == "Mailer!"
+
+
+async def test_decorators_above_and_below_count() -> None:
+    def shout(fn: Any) -> Any:
+        @functools.wraps(fn)
+        def wrapper(*args: Any) -> Any:
+            called.append(fn.__name__)
+            return fn(*args)
+
+        return wrapper
+
+    called: list[str] = []
+
+    @shout
+    @activity
+    async def above(x: int) -> int:
+        return x
+
+    @activity
+    @shout
+    async def below(x: int) -> int:
+        return x
+
+    for function in (above, below):
+        definition = activity_definition_of(function)
+        assert definition.is_async
+        assert await definition.fn(*definition.decode_arguments([encode(1)])) == 1
+    assert called == ["above", "below"]
+
+    @shout
+    @workflow
+    async def nested(ctx: WorkflowContext) -> int:
+        return 3
+
+    assert await workflow_definition_of(nested).fn(None) == 3
+    assert called[2:] == ["nested"]
 
 
 def test_types_defined_in_a_function_can_be_used_in_annotations() -> None:
@@ -156,6 +199,22 @@ def test_a_name_that_cannot_be_resolved_says_where_to_import_it() -> None:
         "the annotation 'Missing' of parameter `value` of use(value: Missing) -> None cannot be "
         "resolved (name 'Missing' is not defined). Import the type at the top of the module"
     )
+
+
+def test_a_worker_can_find_such_mistakes_before_its_first_task() -> None:
+    @activity
+    def bad_result() -> list[int] | set[int]:
+        return []
+
+    @activity
+    def bad_argument(value: Missing) -> None:  # type: ignore[name-defined]  # noqa: F821 - as above
+        pass
+
+    with pytest.raises(PayloadError, match=r"the result of bad_result\(\) .* Type unions may not"):
+        activity_definition_of(bad_result).prepare()
+    with pytest.raises(DefinitionError, match="cannot be resolved"):
+        activity_definition_of(bad_argument).prepare()
+    workflow_definition_of(monthly_report).prepare()
 
 
 def test_a_type_that_cannot_be_read_names_the_parameter() -> None:

@@ -246,7 +246,7 @@ errors = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(errors, min_size=1, max_size=_failures.MAXIMUM_CHAIN))
 def test_chains_round_trip(chain: list[FailureError]) -> None:
     for outer, cause in itertools.pairwise(chain):
@@ -261,7 +261,7 @@ def test_chains_round_trip(chain: list[FailureError]) -> None:
     assert link is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(words, words)
 def test_a_failure_is_a_fixed_point(kind: str, message: str) -> None:
     failure = failure_from_exception(type(kind or "E", (Exception,), {})(message))

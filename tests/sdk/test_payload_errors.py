@@ -29,6 +29,17 @@ class Order:
     note: object = None
 
 
+@dataclasses.dataclass
+class Checked:
+    url: str
+
+    def __post_init__(self) -> None:
+        if not self.url:
+            raise ValueError("URL is missing")
+        if self.url == "?":
+            raise LookupError("no such host")
+
+
 class Opaque:
     def __repr__(self) -> str:
         return "<opaque>"
@@ -119,6 +130,8 @@ def test_numbers_that_json_lacks_are_refused_even_if_a_model_writes_them() -> No
         (b'{"k":1}', dict[int, int], "a key of $: expected int, found str"),
         (b'["2026-13-01"]', list[date], "$[0]: invalid RFC3339"),
         (b'[{"a":[]}]', list[dict[str, int]], "$[0].a: expected int, found array (reading list["),
+        (b'[{"url":""}]', list[Checked], "$[0]: URL is missing (reading list["),
+        (b'[{"url":"?"}]', list[Checked], "$: LookupError: no such host"),
         (b"{oops", dict[str, int], "$: not valid JSON ("),
         (b"[" * 100_000, Any, "$: the JSON is nested too deeply to be read."),
         (b'{"price":"x","inner":[1,"y"]}', Model, "$.price: Input should be a valid number"),
@@ -153,7 +166,7 @@ def test_types_that_json_cannot_tell(annotation: Any, message: str) -> None:
 
 
 def test_a_type_without_a_reader_says_what_to_use() -> None:
-    with pytest.raises(PayloadError, match="'Opaque' cannot be read from JSON; use a datacl"):
+    with pytest.raises(PayloadError, match="`Opaque` cannot be read from JSON; use a datacl"):
         decode(encode({}), Opaque)
 
 

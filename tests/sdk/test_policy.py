@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sched_sdk import DefinitionError, RetryPolicy
@@ -79,6 +79,7 @@ def test_attempts_count_from_one() -> None:
         RetryPolicy().backoff(0)
 
 
+@settings(derandomize=True)
 @given(
     st.floats(1e-3, 1e4),
     st.floats(1, 100),
