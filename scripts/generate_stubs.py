@@ -40,7 +40,9 @@ def generate(target: Path) -> None:
                 f"-I{PROTO_ROOT}",
                 f"--plugin=protoc-gen-mypy={plugins / 'protoc-gen-mypy'}",
                 f"--python_out={scratch}",
+                f"--plugin=protoc-gen-mypy_grpc={plugins / 'protoc-gen-mypy_grpc'}",
                 f"--mypy_out=quiet:{scratch}",
+                f"--mypy_grpc_out=quiet:{scratch}",
                 f"--grpc_python_out={scratch}",
                 *protos,
             ],
@@ -50,9 +52,8 @@ def generate(target: Path) -> None:
         for old in target.glob("*_pb2*"):
             old.unlink()
         for made in sorted((Path(scratch) / "sched" / "v1").iterdir()):
-            if made.suffix == ".py" and made.name.endswith("_grpc.py"):
-                if "class " not in made.read_text():  # files without a service
-                    continue
+            if "_pb2_grpc." in made.name and "_to_server" not in made.read_text():
+                continue  # a file without a service
             destination = target / made.name
             shutil.copyfile(made, destination)
             destination.write_text(relocate(destination.read_text()))

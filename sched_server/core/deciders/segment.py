@@ -91,11 +91,18 @@ def _accept(state: ExecutionState, request: CompleteSegment, now: int, *, closes
     if state.task.phase is TaskPhase.BACKOFF:
         decision.effects.append(ClearTimer(TimerKind.WORKFLOW_TASK_BACKOFF, 0))
     if request.more:
-        record = WorkflowTaskRecord(phase=TaskPhase.SCHEDULED, ready_since_us=now)
-        decision.records.append(PutTaskRecord(record))
+        decision.records.append(PutTaskRecord(_kept_task(state, now)))
     elif draft.afterwards or any(event_id > request.seen for event_id in state.unseen):
         open_task(decision, now)
     return decision
+
+
+def _kept_task(state: ExecutionState, now: int) -> WorkflowTaskRecord:
+    """The worker keeps the task. A task without troubles keeps its record, too,
+    so that a long row of steps does not rewrite the stored row each time."""
+    task = state.task
+    clean = WorkflowTaskRecord(phase=TaskPhase.SCHEDULED, ready_since_us=task.ready_since_us or now)
+    return task if task == clean else clean
 
 
 def _refuse_close(state: ExecutionState, request: CompleteSegment, now: int) -> Decision:

@@ -1,0 +1,311 @@
+"""Tasks to workers: directly where a slot is free, else through the queue.
+
+Direct hand-off happens only while a key has no backlog, so that nothing
+overtakes. A key's backlog is a bounded window in the queue; what does not fit
+stays in the task rows and is refilled from there, in order (`_refill`).
+
+A workflow task's holder is memory, checked by dispatch number and `base`. An
+activity is pushed only after a commit that names the session (`reserve`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from sched_server.core.state import ActivityPhase, TaskPhase
+from sched_server.execution import Holder
+from sched_server.queue.port import QueuedTask
+from sched_server.store.port import WORKFLOW_TASK, StoreError, TaskKey, TaskRow
+from sched_server.tasks import activity_task, push_workflow_task
+
+if TYPE_CHECKING:
+    from sched_server.execution import Execution
+    from sched_server.queue.port import TaskQueue
+    from sched_server.shard_group import ShardGroup
+    from sched_server.workers import WorkerRegistry, WorkerSession
+
+logger = logging.getLogger("sched.engine")
+
+REFILL_PAGE = 1_000
+# Pause before a backlog is tried again after a store failure.
+_RETRY_S = 0.5
+# Runs whose workflow task failed that are remembered per key, to hasten them
+# when other code comes; the rest wait for their backoff.
+_REMEMBERED_FAILING = 10_000
+
+
+class _Backlog:
+    """What the dispatcher knows of one key's waiting tasks."""
+
+    __slots__ = ("cursor", "pumping", "refill")
+
+    def __init__(self) -> None:
+        self.refill = False
+        """The store may have ready tasks of this key that the queue has not."""
+        self.cursor: TaskRow | None = None
+        self.pumping = False
+
+
+class Dispatcher:
+    """Hands the tasks of one shard group to the workers of this engine."""
+
+    def __init__(
+        self,
+        group: ShardGroup,
+        queue: TaskQueue,
+        workers: WorkerRegistry,
+        *,
+        workflow_task_timeout_s: float,
+    ) -> None:
+        self._group = group
+        self._queue = queue
+        self._workers = workers
+        self._timeout_s = workflow_task_timeout_s
+        self._backlogs: dict[TaskKey, _Backlog] = {}
+        self._to_publish: list[QueuedTask] = []
+        self._publishing = False
+        self._next_dispatch = 0
+        self._sticky: dict[int, str] = {}
+        self._failing: dict[TaskKey, dict[int, None]] = {}
+
+    async def open(self, epoch: int) -> None:
+        """Take over: every key that has ready tasks has a backlog."""
+        self._next_dispatch = epoch << 32
+        await self._queue.open(self._wake_backlog)
+        for key, _ in await self._group.store.ready_task_keys(self._group.number):
+            self._backlog(key).refill = True
+
+    def next_dispatch(self) -> int:
+        """Grows over the life of the cluster, because epochs do."""
+        self._next_dispatch += 1
+        return self._next_dispatch
+
+    # ------------------------------------------------------------ workflow tasks
+
+    def workflow_task(self, execution: Execution) -> None:
+        """The run's workflow task waits (durably) for a worker."""
+        state = execution.state
+        if execution.holder is not None or state.task.phase is not TaskPhase.SCHEDULED:
+            return
+        if not execution.settled:
+            # More is being committed; the task goes out with it.
+            execution_actions = execution.pending or execution.in_flight
+            assert execution_actions is not None
+            execution_actions.actions.append(lambda: self.workflow_task(execution))
+            return
+        key = TaskKey(state.task_queue, WORKFLOW_TASK, state.workflow_type)
+        session = None
+        if key not in self._backlogs:
+            session = self._workers.pick(key, self._sticky.get(execution.run_key))
+        if session is None:
+            self._publish(QueuedTask(key, execution.run_key, 0, state.task.attempt))
+            return
+        self._hand_out(execution, session)
+
+    def _hand_out(self, execution: Execution, session: WorkerSession) -> None:
+        dispatch = self.next_dispatch()
+        self.hold(execution, session, dispatch)
+        cached = self._sticky.get(execution.run_key) == session.session_id
+        push_workflow_task(self._group, execution, session, dispatch, cached=cached)
+
+    def hold(self, execution: Execution, session: WorkerSession, dispatch: int) -> None:
+        deadline = time.monotonic() + self._timeout_s
+        execution.holder = Holder(session, dispatch, deadline)
+        session.held[dispatch] = execution
+
+    def renew(self, session: WorkerSession, dispatch: int) -> None:
+        execution = session.held.get(dispatch)
+        if execution is not None and execution.holder is not None:
+            execution.holder.deadline = time.monotonic() + self._timeout_s
+
+    def let_go(self, execution: Execution) -> None:
+        """Nobody holds the run's workflow task any more."""
+        holder = execution.holder
+        if holder is None:
+            return
+        execution.holder = None
+        holder.session.held.pop(holder.dispatch, None)
+        self.slot_freed(holder.session, WORKFLOW_TASK)
+
+    def remember_cached(self, run_key: int, session: WorkerSession) -> None:
+        """The session has an instance of the run that stands at its `base`."""
+        self._sticky[run_key] = session.session_id
+
+    def forget_cached(self, run_key: int) -> None:
+        self._sticky.pop(run_key, None)
+
+    def overdue(self) -> list[Execution]:
+        """Runs whose workflow task was neither answered nor renewed in time."""
+        now = time.monotonic()
+        return [
+            execution
+            for session in self._workers.sessions.values()
+            for execution in session.held.values()
+            if execution.holder is not None and execution.holder.deadline < now
+        ]
+
+    # ------------------------------------------------------------ activities
+
+    def reserve(self, key: TaskKey, preferred: str | None) -> WorkerSession | None:
+        """A session that can take a task of this key right now, unless others wait."""
+        if key in self._backlogs:
+            return None
+        return self._workers.pick(key, preferred)
+
+    def push_activity(
+        self, execution: Execution, seq: int, session: WorkerSession, dispatch: int
+    ) -> None:
+        """The assignment is durable."""
+        activity = execution.state.activities.get(seq)
+        if activity is None or activity.record.dispatch != dispatch:
+            session.activities.pop(dispatch, None)
+            return
+        if not session.outbox.closed:
+            task = activity_task(execution.state, activity)
+            session.outbox.frame.activity_tasks.append(task)
+
+    def activity(self, execution: Execution, seq: int) -> None:
+        """The activity waits (durably) for a worker."""
+        activity = execution.state.activities.get(seq)
+        if activity is None or activity.record.phase is not ActivityPhase.SCHEDULED:
+            return
+        key = TaskKey(activity.scheduled.task_queue, 2, activity.scheduled.name)
+        self._publish(QueuedTask(key, execution.run_key, seq, activity.record.attempt))
+
+    # ------------------------------------------------------------ backlog
+
+    def has_backlog(self, key: TaskKey) -> bool:
+        return key in self._backlogs
+
+    def session_joined(self, session: WorkerSession) -> None:
+        for key in session.keys:
+            if key in self._backlogs:
+                self._wake_backlog(key)
+
+    def slot_freed(self, session: WorkerSession, kind: int) -> None:
+        if not self._backlogs:
+            return
+        keys = session.workflow_keys if kind == WORKFLOW_TASK else session.activity_keys
+        for key in keys:
+            if key in self._backlogs:
+                self._wake_backlog(key)
+
+    def depths(self) -> dict[TaskKey, int]:
+        return {key: self._queue.depth(key) for key in self._backlogs}
+
+    def _backlog(self, key: TaskKey) -> _Backlog:
+        return self._backlogs.setdefault(key, _Backlog())
+
+    def _publish(self, task: QueuedTask) -> None:
+        backlog = self._backlog(task.key)
+        if backlog.refill:
+            return  # the row is behind those that the refill will read
+        self._to_publish.append(task)
+        if not self._publishing:
+            self._publishing = True
+            self._group.spawn(self._flush())
+
+    async def _flush(self) -> None:
+        """Publish what one commit batch yielded, in one round trip."""
+        await asyncio.sleep(0)
+        self._publishing = False
+        tasks, self._to_publish = self._to_publish, []
+        for task in await self._queue.publish(tasks):
+            self._backlog(task.key).refill = True
+        for key in {task.key for task in tasks}:
+            self._wake_backlog(key)
+
+    def _wake_backlog(self, key: TaskKey) -> None:
+        backlog = self._backlog(key)
+        if not backlog.pumping and self._workers.pick(key, None) is not None:
+            backlog.pumping = True
+            self._group.spawn(self._pump(key, backlog))
+
+    async def _pump(self, key: TaskKey, backlog: _Backlog) -> None:
+        """Hand out waiting tasks while there are free slots."""
+        try:
+            while True:
+                session = self._workers.pick(key, None)
+                if session is None:
+                    return
+                tasks = await self._queue.take(key, session.free_slots(key.kind))
+                if not tasks:
+                    if not await self._refill(key, backlog):
+                        return
+                    continue
+                for task in tasks:
+                    await self._deliver(task)
+                await self._queue.finish(tasks)
+        except StoreError as error:
+            logger.warning("the backlog of %s could not be read, trying again: %s", key, error)
+            backlog.refill, backlog.cursor = True, None
+            asyncio.get_running_loop().call_later(_RETRY_S, self._wake_backlog, key)
+        finally:
+            backlog.pumping = False
+            if not backlog.refill and self._queue.depth(key) == 0:
+                self._end_backlog(key, backlog)
+
+    def _end_backlog(self, key: TaskKey, backlog: _Backlog) -> None:
+        if self._backlogs.get(key) is backlog and not any(
+            task.key == key for task in self._to_publish
+        ):
+            del self._backlogs[key]
+
+    async def _refill(self, key: TaskKey, backlog: _Backlog) -> bool:
+        """Read the next page of rows into the queue. False: nothing was left."""
+        if not backlog.refill:
+            return False
+        rows = await self._group.store.ready_tasks(
+            self._group.number, key, after=backlog.cursor, limit=REFILL_PAGE
+        )
+        if len(rows) < REFILL_PAGE:
+            backlog.refill, backlog.cursor = False, None
+        else:
+            backlog.cursor = rows[-1]
+        tasks = [QueuedTask(key, row.run_key, row.seq, 0) for row in rows]
+        if tasks and await self._queue.publish(tasks):
+            backlog.refill, backlog.cursor = True, None
+        return bool(tasks)
+
+    async def _deliver(self, task: QueuedTask) -> None:
+        """One waiting task; it may be over, or held already."""
+        execution = await self._group.load(task.run_key)
+        if execution is None:
+            return
+        if task.key.kind == WORKFLOW_TASK:
+            if execution.holder is not None or execution.state.task.phase is not (
+                TaskPhase.SCHEDULED
+            ):
+                return
+            if not execution.settled:
+                await self._group.settled(execution)
+                execution = await self._group.load(task.run_key)
+                if execution is None or not execution.settled or execution.holder is not None:
+                    return
+                if execution.state.task.phase is not TaskPhase.SCHEDULED:
+                    return
+            session = self._workers.pick(task.key, self._sticky.get(task.run_key))
+            if session is None:
+                await self._queue.publish([task])
+                return
+            self._hand_out(execution, session)
+            return
+        session = self._workers.pick(task.key, None)
+        if session is None:
+            await self._queue.publish([task])
+            return
+        self._group.assign(execution, task.seq, session)
+
+    # ------------------------------------------------------------ failing tasks
+
+    def remember_failing(self, key: TaskKey, run_key: int) -> None:
+        runs = self._failing.setdefault(key, {})
+        if len(runs) < _REMEMBERED_FAILING:
+            runs[run_key] = None
+
+    def take_failing(self, key: TaskKey) -> list[int]:
+        """Runs whose code failed, to be tried again with the code that came."""
+        return list(self._failing.pop(key, ()))

@@ -1,0 +1,120 @@
+"""Checks of what comes from outside, before it reaches a run.
+
+Every message names the value, the limit and the remedy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sched_server.core.decision import Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sched_sdk.api.v1 import common_pb2
+    from sched_sdk.api.v1 import worker_service_pb2 as pb
+    from sched_server.settings import ApiLimits
+
+_SHOWN = 40
+
+
+def invalid(message: str) -> Rejection:
+    return Rejection("INVALID_ARGUMENT", message)
+
+
+def check_name(limits: ApiLimits, what: str, value: str, *, required: bool = True) -> None:
+    """Ids, names and types are short text without U+0000."""
+    if not value:
+        if required:
+            raise invalid(f"{what} is empty; give one")
+        return
+    if len(value) > limits.id_characters:
+        raise invalid(
+            f"{what} {value[:_SHOWN]!r}… has {len(value):,} characters, the limit is "
+            f"{limits.id_characters}; choose a shorter one"
+        )
+    if "\x00" in value:
+        raise invalid(f"{what} {value[:_SHOWN]!r} contains U+0000, which no text column can hold")
+
+
+def check_text(limits: ApiLimits, what: str, value: str) -> None:
+    """Reasons, identities and the like: text of bounded size."""
+    if "\x00" in value:
+        raise invalid(f"{what} contains U+0000, which no text column can hold")
+    check_size(limits, what, len(value))
+
+
+def check_size(limits: ApiLimits, what: str, size: int) -> None:
+    if size > limits.payload_bytes:
+        raise Rejection("LIMIT_EXCEEDED", over_size(limits, what, size))
+
+
+def over_size(limits: ApiLimits, what: str, size: int) -> str:
+    return (
+        f"{what} has {size:,} bytes, the limit is {limits.payload_bytes:,}; store large data "
+        "elsewhere and pass a reference"
+    )
+
+
+def check_payloads(limits: ApiLimits, what: str, payloads: Sequence[common_pb2.Payload]) -> None:
+    """The limit holds for all values of one call together."""
+    check_size(limits, what, sum(len(payload.data) for payload in payloads))
+
+
+def check_duration(what: str, value_us: int) -> None:
+    if value_us < 0:
+        raise invalid(f"{what} is negative ({value_us / 1_000_000:g} s); use 0 for none")
+    if value_us > 100 * 366 * 86_400 * 1_000_000:
+        raise invalid(f"{what} is over 100 years ({value_us / 1_000_000:g} s)")
+
+
+def segment_problem(limits: ApiLimits, segment: pb.WorkflowSegment) -> str | None:
+    """What in a worker's commands is over a limit; None if nothing is."""
+    for command in segment.commands:
+        name = command.WhichOneof("command")
+        if name == "schedule_activity":
+            problem = _activity_problem(limits, command.schedule_activity)
+        elif name == "record_step":
+            size = len(command.record_step.result.data)
+            what = f"the result of step {command.record_step.name!r}"
+            problem = over_size(limits, what, size) if size > limits.payload_bytes else None
+        elif name == "complete_workflow":
+            size = len(command.complete_workflow.result.data)
+            what = "the workflow's result"
+            problem = over_size(limits, what, size) if size > limits.payload_bytes else None
+        else:
+            continue
+        if problem is not None:
+            return problem
+    return None
+
+
+def _activity_problem(limits: ApiLimits, body: pb.ScheduleActivity) -> str | None:
+    try:
+        check_name(limits, "the activity name", body.name)
+        check_name(limits, "the task queue", body.task_queue, required=False)
+        check_payloads(limits, f"the input of activity {body.name!r}", body.input)
+        for what in (
+            "start_to_close",
+            "schedule_to_close",
+            "schedule_to_start",
+            "heartbeat_timeout",
+        ):
+            check_duration(f"{what} of activity {body.name!r}", getattr(body, f"{what}_us"))
+        if body.HasField("retry"):
+            check_retry(body.retry)
+    except Rejection as rejection:
+        return rejection.message
+    return None
+
+
+def check_retry(retry: common_pb2.RetryPolicy) -> None:
+    check_duration("initial_interval", retry.initial_interval_us)
+    check_duration("maximum_interval", retry.maximum_interval_us)
+    if retry.backoff_coefficient and not 1.0 <= retry.backoff_coefficient <= 1_000.0:
+        raise invalid(
+            f"backoff_coefficient is {retry.backoff_coefficient:g}; it must be between 1 and 1000"
+        )
+    if retry.maximum_attempts < 0:
+        raise invalid(f"maximum_attempts is {retry.maximum_attempts}; use 0 for no limit")

@@ -1,0 +1,77 @@
+"""SignalWorkflow, CancelWorkflow, TerminateWorkflow."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from sched_sdk.api.v1 import workflow_service_pb2 as pb
+from sched_server import edge
+from sched_server.codec import payloads_from_proto
+from sched_server.core.inputs import CancelWorkflow, SignalWorkflow, TerminateWorkflow
+
+if TYPE_CHECKING:
+    from sched_server.engine import Engine
+    from sched_server.settings import ApiLimits
+
+
+async def signal_workflow(
+    engine: Engine, request: pb.SignalWorkflowRequest
+) -> pb.SignalWorkflowResponse:
+    limits = engine.settings.api_limits
+    _check_target(limits, request)
+    edge.check_name(limits, "the signal name", request.name)
+    edge.check_payloads(limits, f"the payload of signal {request.name!r}", request.input)
+    run_id = await engine.change(
+        request.workflow_id,
+        request.run_id,
+        SignalWorkflow(
+            name=request.name,
+            input=payloads_from_proto(request.input),
+            request_id=request.request_id or uuid.uuid4().hex,
+            identity=request.identity,
+        ),
+    )
+    return pb.SignalWorkflowResponse(run_id=run_id)
+
+
+async def cancel_workflow(
+    engine: Engine, request: pb.CancelWorkflowRequest
+) -> pb.CancelWorkflowResponse:
+    limits = engine.settings.api_limits
+    _check_target(limits, request)
+    edge.check_text(limits, "the reason", request.reason)
+    run_id = await engine.change(
+        request.workflow_id,
+        request.run_id,
+        CancelWorkflow(
+            reason=request.reason, request_id=request.request_id, identity=request.identity
+        ),
+    )
+    return pb.CancelWorkflowResponse(run_id=run_id)
+
+
+async def terminate_workflow(
+    engine: Engine, request: pb.TerminateWorkflowRequest
+) -> pb.TerminateWorkflowResponse:
+    limits = engine.settings.api_limits
+    _check_target(limits, request)
+    edge.check_text(limits, "the reason", request.reason)
+    run_id = await engine.change(
+        request.workflow_id,
+        request.run_id,
+        TerminateWorkflow(
+            reason=request.reason, request_id=request.request_id, identity=request.identity
+        ),
+    )
+    return pb.TerminateWorkflowResponse(run_id=run_id)
+
+
+def _check_target(
+    limits: ApiLimits,
+    request: pb.SignalWorkflowRequest | pb.CancelWorkflowRequest | pb.TerminateWorkflowRequest,
+) -> None:
+    edge.check_name(limits, "the workflow id", request.workflow_id)
+    edge.check_name(limits, "the run id", request.run_id, required=False)
+    edge.check_name(limits, "the request id", request.request_id, required=False)
+    edge.check_text(limits, "the identity", request.identity)

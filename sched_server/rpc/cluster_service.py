@@ -1,0 +1,85 @@
+"""ClusterService: what the engine says of itself."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING, Any
+
+from sched_sdk.api.v1 import cluster_service_pb2 as pb
+from sched_sdk.api.v1 import cluster_service_pb2_grpc as rpc
+from sched_server import __version__
+from sched_server.core.values import Status
+from sched_server.rpc.errors import abort
+from sched_server.store.port import WORKFLOW_TASK, RunFilter
+
+if TYPE_CHECKING:
+    from sched_server.engine import Engine
+    from sched_server.workers import WorkerSession
+
+API = "v1"
+
+
+class ClusterService(rpc.ClusterServiceServicer):
+    def __init__(self, engine: Engine, started_us: int) -> None:
+        self._engine = engine
+        self._started_us = started_us
+
+    async def GetVersion(  # noqa: N802 - the API's name
+        self,
+        request: pb.GetVersionRequest,  # noqa: ARG002
+        context: Any,  # noqa: ARG002
+    ) -> pb.GetVersionResponse:
+        return pb.GetVersionResponse(version=__version__, api=API, python=platform.python_version())
+
+    async def GetStatus(  # noqa: N802
+        self,
+        request: pb.GetStatusRequest,  # noqa: ARG002
+        context: Any,
+    ) -> pb.GetStatusResponse:
+        try:
+            return await self._status()
+        except Exception as error:
+            await abort(context, error)
+
+    async def _status(self) -> pb.GetStatusResponse:
+        engine = self._engine
+        counts = await engine.store.count_runs(RunFilter(statuses=(int(Status.RUNNING),)))
+        sessions = list(engine.workers.sessions.values())
+        queues: dict[str, pb.TaskQueueStatus] = {}
+        for session in sessions:
+            name = session.hello.task_queue
+            queues.setdefault(name, pb.TaskQueueStatus(name=name)).workers += 1
+        for key, count in await engine.store.ready_task_keys(engine.group.number):
+            queue = queues.setdefault(key.task_queue, pb.TaskQueueStatus(name=key.task_queue))
+            if key.kind == WORKFLOW_TASK:
+                queue.pending_workflow_tasks += count
+            else:
+                queue.pending_activity_tasks += count
+        return pb.GetStatusResponse(
+            role=pb.GetStatusResponse.ROLE_LEADER,
+            epoch=engine.group.epoch,
+            version=__version__,
+            store=engine.store.description,
+            started_time_us=self._started_us,
+            open_workflows=sum(counts.values()),
+            workers=[_worker(session) for session in sessions],
+            task_queues=[queues[name] for name in sorted(queues)],
+        )
+
+
+def _worker(session: WorkerSession) -> pb.WorkerStatus:
+    hello = session.hello
+    return pb.WorkerStatus(
+        identity=hello.identity,
+        build_id=hello.build_id,
+        sdk=hello.sdk,
+        task_queue=hello.task_queue,
+        workflow_types=hello.workflow_types,
+        activity_names=hello.activity_names,
+        workflow_task_slots=hello.workflow_task_slots,
+        workflow_tasks_running=len(session.held),
+        activity_slots=hello.activity_slots,
+        activities_running=len(session.activities),
+        draining=session.draining,
+        connected_time_us=session.connected_us,
+    )

@@ -1,0 +1,183 @@
+"""WorkerService: the workers' streams, and activities completed elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from sched_sdk.api.v1 import worker_service_pb2 as pb
+from sched_sdk.api.v1 import worker_service_pb2_grpc as rpc
+from sched_server import __version__, edge
+from sched_server.codec import payload_from_proto
+from sched_server.core.inputs import HeartbeatActivity
+from sched_server.rpc.errors import abort
+from sched_server.tasks import PAGE_BYTES, PAGE_EVENTS
+from sched_server.worker_link import WorkerLink, read_report
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sched_server.engine import Engine
+    from sched_server.settings import ApiLimits
+    from sched_server.workers import WorkerSession
+
+    Context = Any
+
+logger = logging.getLogger("sched.engine")
+
+# Names a worker may serve of each kind, and slots it may offer.
+_MAX_NAMES = 10_000
+_MAX_SLOTS = 100_000
+
+
+class WorkerService(rpc.WorkerServiceServicer):
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def close_streams(self) -> None:
+        for session in list(self._engine.workers.sessions.values()):
+            session.outbox.close()
+
+    async def Connect(  # noqa: N802 - the API's name
+        self, request_iterator: AsyncIterator[pb.WorkerFrame], context: Context
+    ) -> AsyncIterator[pb.EngineFrame]:
+        engine = self._engine
+        first = await anext(aiter(request_iterator), None)
+        if first is None:
+            return
+        try:
+            _check_hello(engine.settings.api_limits, first.hello)
+        except Exception as error:
+            await abort(context, error)
+        session = engine.sessions.join(first.hello)
+        logger.info("worker %s connected", session.identity)
+        link = WorkerLink(
+            engine.group, session, engine.lookup.by_run_id, engine.settings.api_limits
+        )
+        session.outbox.frame.welcome.CopyFrom(self._welcome())
+        link.receive(first)
+        engine.sessions.start(session)
+        reader = asyncio.ensure_future(_read(request_iterator, link, session))
+        try:
+            while (frame := await session.outbox.take()) is not None:
+                yield frame
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+            if engine.workers.sessions.get(session.session_id) is session:
+                engine.sessions.leave(session)
+            logger.info("worker %s disconnected", session.identity)
+
+    def _welcome(self) -> pb.EngineWelcome:
+        timeout_us = int(self._engine.settings.workflow_task_timeout_s * 1_000_000)
+        return pb.EngineWelcome(
+            epoch=self._engine.group.epoch,
+            engine_version=__version__,
+            workflow_task_timeout_us=timeout_us,
+        )
+
+    async def CompleteActivity(  # noqa: N802
+        self, request: pb.CompleteActivityRequest, context: Context
+    ) -> pb.CompleteActivityResponse:
+        try:
+            if request.WhichOneof("outcome") is None:
+                raise edge.invalid("the outcome is missing; give a result or a failure")
+            claim = _read_token(request.task_token)
+            report = read_report(
+                self._engine.settings.api_limits, request, claim.seq, claim.dispatch
+            )
+            await self._engine.report_activity(claim.run_id, report)
+        except Exception as error:
+            await abort(context, error)
+        return pb.CompleteActivityResponse()
+
+    async def HeartbeatActivity(  # noqa: N802
+        self, request: pb.HeartbeatActivityRequest, context: Context
+    ) -> pb.HeartbeatActivityResponse:
+        try:
+            claim = _read_token(request.task_token)
+            details = None
+            if request.HasField("details"):
+                edge.check_payloads(
+                    self._engine.settings.api_limits, "the details", [request.details]
+                )
+                details = payload_from_proto(request.details)
+            heartbeat = HeartbeatActivity(seq=claim.seq, dispatch=claim.dispatch, details=details)
+            cancel = await self._engine.report_activity(claim.run_id, heartbeat)
+        except Exception as error:
+            await abort(context, error)
+        return pb.HeartbeatActivityResponse(cancel_requested=cancel)
+
+    async def GetTaskHistory(  # noqa: N802
+        self, request: pb.GetTaskHistoryRequest, context: Context
+    ) -> AsyncIterator[pb.TaskHistoryPage]:
+        try:
+            row = await self._engine.store.find_run_by_id(request.run_id)
+            if row is None:
+                raise edge.invalid(f"no run {request.run_id!r}")
+            after = request.after_event_id
+            while after < request.last_event_id:
+                rows = await self._engine.store.read_history(
+                    row.run_key,
+                    after_event_id=after,
+                    limit=min(PAGE_EVENTS, request.last_event_id - after),
+                    max_bytes=PAGE_BYTES,
+                )
+                if not rows:
+                    return
+                after = rows[-1].event_id
+                yield pb.TaskHistoryPage(events=[event.data for event in rows])
+        except Exception as error:
+            await abort(context, error)
+
+
+async def _read(
+    frames: AsyncIterator[pb.WorkerFrame], link: WorkerLink, session: WorkerSession
+) -> None:
+    try:
+        async for frame in frames:
+            link.receive(frame)
+    except grpc.RpcError:
+        pass
+    except Exception:
+        logger.exception("a frame of worker %s could not be handled", session.identity)
+    finally:
+        session.outbox.close()
+
+
+def _check_hello(limits: ApiLimits, hello: pb.WorkerHello) -> None:
+    edge.check_name(limits, "the session id", hello.session_id)
+    edge.check_name(limits, "the task queue", hello.task_queue)
+    edge.check_text(limits, "the identity", hello.identity)
+    edge.check_text(limits, "the build id", hello.build_id)
+    for what, names in (
+        ("workflow type", hello.workflow_types),
+        ("activity name", hello.activity_names),
+    ):
+        if len(names) > _MAX_NAMES:
+            raise edge.invalid(f"{len(names):,} {what}s, the limit is {_MAX_NAMES:,}")
+        for name in names:
+            edge.check_name(limits, f"the {what}", name)
+    for what, slots in (
+        ("workflow_task_slots", hello.workflow_task_slots),
+        ("activity_slots", hello.activity_slots),
+    ):
+        if slots > _MAX_SLOTS:
+            raise edge.invalid(f"{what} is {slots:,}, the limit is {_MAX_SLOTS:,}")
+
+
+def _read_token(token: bytes) -> pb.ActivityClaim:
+    try:
+        claim = pb.ActivityClaim.FromString(token)
+    except DecodeError:
+        claim = pb.ActivityClaim()
+    if not claim.run_id or not claim.dispatch:
+        raise edge.invalid(
+            "the task token is not one that sched made; take it from "
+            "activity_context().task_token as it is"
+        )
+    return claim

@@ -1,0 +1,131 @@
+"""Workers that come, go, and come back.
+
+When a stream breaks, its workflow tasks go to another worker at once. Its
+activities wait for a grace: the worker may have survived and claims them when
+it is back. The same holds for the activities that a new leader finds assigned
+in its rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from sched_server.codec import decode_record
+from sched_server.core.inputs import HastenWorkflowTask, HeartbeatActivity
+from sched_server.core.state import ActivityRecord
+from sched_server.store.port import StoreError
+from sched_server.worker_link import release_activity
+from sched_server.workers import WorkerSession
+
+if TYPE_CHECKING:
+    from sched_sdk.api.v1 import worker_service_pb2 as pb
+    from sched_server.shard_group import ShardGroup
+
+logger = logging.getLogger("sched.engine")
+
+PAGE = 1_000
+
+Orphans = dict[int, tuple[int, int]]
+
+
+class Sessions:
+    """The sessions of one shard group's workers."""
+
+    def __init__(self, group: ShardGroup) -> None:
+        self._group = group
+        self._orphans: dict[str, Orphans] = {}
+        """Assigned activities by absent session: (run_key, seq) by dispatch."""
+
+    async def recover(self) -> None:
+        """Find the activities that workers ran under the leader before."""
+        after: tuple[int, int] | None = None
+        while True:
+            rows = await self._group.store.assigned_tasks(
+                self._group.number, after=after, limit=PAGE
+            )
+            for row in rows:
+                dispatch = decode_record(row.record, ActivityRecord).dispatch
+                orphans = self._orphans.setdefault(row.assignee, {})
+                orphans[dispatch] = (row.run_key, row.seq)
+            if len(rows) < PAGE:
+                break
+            after = (rows[-1].run_key, rows[-1].seq)
+        for session_id in self._orphans:
+            self._group.spawn(self._release_after_grace(session_id))
+
+    def join(self, hello: pb.WorkerHello) -> WorkerSession:
+        """A stream opened. Its first frame must be worked off before
+        `release_unclaimed`, since it repeats what was not acknowledged."""
+        old = self._group.workers.sessions.get(hello.session_id)
+        if old is not None:
+            self.leave(old)  # its old stream is dead; the news is only late
+        session = WorkerSession(hello, self._group.clock.now_us())
+        orphans = self._orphans.get(session.session_id, {})
+        for claim in hello.running_activities:
+            found = orphans.pop(claim.dispatch, None)
+            if found is None:
+                session.outbox.frame.lost_activities.append(claim.dispatch)
+                continue
+            session.activities[claim.dispatch] = found
+            self._group.spawn(self._confirm(found, claim.dispatch))
+        self._group.workers.add(session)
+        return session
+
+    def start(self, session: WorkerSession) -> None:
+        """The first frame is worked off: what the worker did not mention, it
+        does not have. From now on it gets tasks."""
+        unclaimed = self._orphans.pop(session.session_id, {})
+        for dispatch, claim in unclaimed.items():
+            self._group.spawn(self._release(claim, dispatch))
+        self._group.dispatcher.session_joined(session)
+        for key in session.workflow_keys:
+            failing = self._group.dispatcher.take_failing(key)
+            if failing:
+                self._group.spawn(self._hasten(failing))
+
+    def leave(self, session: WorkerSession) -> None:
+        """The stream is gone."""
+        group = self._group
+        session.outbox.close()
+        group.workers.remove(session)
+        for execution in list(session.held.values()):
+            group.lose_workflow_task(execution, returned=session.draining)
+        if session.activities:
+            self._orphans.setdefault(session.session_id, {}).update(session.activities)
+            session.activities.clear()
+            group.spawn(self._release_after_grace(session.session_id))
+
+    async def _release_after_grace(self, session_id: str) -> None:
+        await asyncio.sleep(self._group.settings.activity_grace_s)
+        if session_id in self._group.workers.sessions:
+            return
+        orphans = self._orphans.pop(session_id, {})
+        if orphans:
+            logger.warning("a worker did not come back; %d activities go to others", len(orphans))
+        for dispatch, claim in orphans.items():
+            await self._release(claim, dispatch)
+
+    async def _release(self, claim: tuple[int, int], dispatch: int) -> None:
+        while True:
+            try:
+                await release_activity(self._group, claim, dispatch, returned=False)
+            except StoreError as error:
+                logger.warning("an activity could not be given back, trying again: %s", error)
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    async def _confirm(self, claim: tuple[int, int], dispatch: int) -> None:
+        """The worker still runs it: the time without a stream was no silence."""
+        run_key, seq = claim
+        execution = await self._group.load(run_key)
+        if execution is not None:
+            self._group.apply(execution, HeartbeatActivity(seq=seq, dispatch=dispatch))
+
+    async def _hasten(self, run_keys: list[int]) -> None:
+        for run_key in run_keys:
+            execution = await self._group.load(run_key)
+            if execution is not None:
+                self._group.apply(execution, HastenWorkflowTask())

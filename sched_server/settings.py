@@ -1,0 +1,49 @@
+"""What can be set about an engine, with defaults that suit a laptop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from sched_server.core.limits import Limits
+
+DEFAULT_PORT = 50051
+DEFAULT_DATABASE = Path(".sched") / "dev.db"
+MEMORY = ":memory:"
+
+
+class ApiLimits(Struct, frozen=True, kw_only=True):
+    """What is checked at the edge, before a request reaches a run."""
+
+    payload_bytes: int = 2 * 1024 * 1024
+    id_characters: int = 255
+    message_bytes: int = 16 * 1024 * 1024
+    page_events: int = 1_000
+    page_workflows: int = 1_000
+    page_bytes: int = 4 * 1024 * 1024
+    waiting_calls_per_stream: int = 10_000
+    calls_per_stream: int = 10_000
+
+
+class EngineSettings(Struct, frozen=True, kw_only=True):
+    """How one engine runs."""
+
+    db: Path | str = DEFAULT_DATABASE
+    """A SQLite file, or ":memory:"."""
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    """0 picks a free one."""
+    limits: Limits = field(default_factory=Limits)
+    api_limits: ApiLimits = field(default_factory=ApiLimits)
+    cached_executions: int = 10_000
+    """Runs kept in memory; others are folded from their history when needed."""
+    batch_executions: int = 256
+    """At most this many runs change in one transaction."""
+    workflow_task_timeout_s: float = 10.0
+    """A task neither answered nor renewed for so long goes to another worker."""
+    activity_grace_s: float = 5.0
+    """How long a worker whose stream broke may take to come back and claim
+    the activities that it runs."""
+    timers_per_second: int = 20_000
+    """How fast overdue timers are fired after an outage."""

@@ -1,0 +1,454 @@
+"""A shard group: everything that one leader owns.
+
+Lease, cache, committer, timers and dispatch of a set of shards. Today one
+group holds all shards; several engines that each lead some are several
+objects of this class.
+
+`apply` is the one way in which a run changes: decide, fold, put the change
+where the committer finds it. Whatever should happen once it is durable is
+queued with the change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from sched_server.cache import ExecutionCache
+from sched_server.clock import Clock
+from sched_server.codec import encode_event
+from sched_server.committer import Committer
+from sched_server.core import decide, evolve, put_record
+from sched_server.core import events as e
+from sched_server.core.decision import (
+    ClearTimer,
+    Decision,
+    DispatchActivity,
+    DispatchWorkflowTask,
+    PutActivityRecord,
+    SetTimer,
+    StopAttempt,
+    Verdict,
+)
+from sched_server.core.inputs import FireTimer, LoseWorkflowTask, StartActivity
+from sched_server.core.state import ActivityPhase, ExecutionState, TaskPhase
+from sched_server.core.values import Status
+from sched_server.dispatcher import Dispatcher
+from sched_server.execution import TASK_KEY, Execution, PendingChange
+from sched_server.store.port import (
+    ACTIVITY_TASK,
+    WORKFLOW_TASK,
+    EventRow,
+    RunChange,
+    RunRow,
+    StoreError,
+    TaskKey,
+)
+from sched_server.timers import TimerService
+from sched_server.watchers import Watchers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from sched_server.core.inputs import Input, StartWorkflow
+    from sched_server.core.values import TimerKind
+    from sched_server.queue.port import TaskQueue
+    from sched_server.settings import EngineSettings
+    from sched_server.store.port import Store
+    from sched_server.workers import WorkerRegistry, WorkerSession
+
+logger = logging.getLogger("sched.engine")
+
+SHARDS = 1024
+
+_RESOLVES_ACTIVITY = frozenset(
+    {
+        e.ActivityScheduled,
+        e.ActivityCompleted,
+        e.ActivityFailed,
+        e.ActivityTimedOut,
+        e.ActivityCanceled,
+    }
+)
+
+
+def shard_of(workflow_id: str) -> int:
+    return zlib.crc32(workflow_id.encode()) % SHARDS
+
+
+class ShardGroup:
+    def __init__(
+        self,
+        number: int,
+        store: Store,
+        queue: TaskQueue,
+        workers: WorkerRegistry,
+        settings: EngineSettings,
+        on_fenced: Callable[[], None],
+    ) -> None:
+        self.number = number
+        self.store = store
+        self.settings = settings
+        self.workers = workers
+        self.clock = Clock(0)
+        self.epoch = 0
+        self.cache = ExecutionCache(store, settings.cached_executions)
+        self.watchers = Watchers()
+        self.dispatcher = Dispatcher(
+            self,
+            queue,
+            workers,
+            workflow_task_timeout_s=settings.workflow_task_timeout_s,
+        )
+        self.timers: TimerService
+        self._committer = Committer(
+            store,
+            number,
+            batch_executions=settings.batch_executions,
+            on_committed=self._on_committed,
+            on_failed=self._on_failed,
+            on_fenced=on_fenced,
+        )
+        self._next_run_key = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # ------------------------------------------------------------ life
+
+    async def open(self, address: str) -> None:
+        """Become the leader and recover, from rows only."""
+        lease = await self.store.acquire(self.number, address)
+        self.epoch = self._committer.epoch = lease.epoch
+        self._next_run_key = lease.next_run_key
+        self.clock = Clock(lease.now_us)
+        self.timers = TimerService(
+            self.store,
+            self.number,
+            self.clock,
+            self._fire,
+            per_second=self.settings.timers_per_second,
+        )
+        grace_us = int(self.settings.activity_grace_s * 1_000_000)
+        await self.timers.load(recovering_grace_us=grace_us)
+        await self.dispatcher.open(lease.epoch)
+        self.spawn(self._committer.run())
+        self.spawn(self.timers.run())
+        self.spawn(self._watch_overdue_tasks())
+
+    async def close(self) -> None:
+        """Commit what waits, then stop."""
+        await self._committer.drain()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run in the background; a failure is logged, never silent."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("background work failed", exc_info=task.exception())
+
+    # ------------------------------------------------------------ runs
+
+    async def load(self, run_key: int) -> Execution | None:
+        execution = self.cache.get(run_key)
+        return execution if execution is not None else await self.cache.load(run_key)
+
+    def create(self, request: StartWorkflow) -> Execution:
+        """Open a new run. The caller made sure that the id is free."""
+        run_key = self._next_run_key
+        self._next_run_key += 1
+        execution = Execution(run_key, shard_of(request.workflow_id), ExecutionState())
+        self.apply(execution, request)
+        state, pending = execution.state, execution.pending
+        assert pending is not None
+        pending.change.created = RunRow(
+            run_key=run_key,
+            run_id=state.run_id,
+            workflow_id=state.workflow_id,
+            shard=execution.shard,
+            workflow_type=state.workflow_type,
+            task_queue=state.task_queue,
+            status=int(Status.RUNNING),
+            start_request_id=state.start_request_id,
+            started_us=state.started_us,
+            last_event_id=state.last_event_id,
+            history_bytes=execution.history_bytes,
+        )
+        self.cache.add(execution)
+        return execution
+
+    def apply(self, execution: Execution, request: Input) -> Decision:
+        """Decide `request` and queue what follows for the next commit.
+
+        Raises Rejection, having changed nothing.
+        """
+        state = execution.state
+        now = max(self.clock.now_us(), state.last_time_us)
+        decision = decide(state, request, now, self.settings.limits)
+        if decision.events or decision.records:
+            self._absorb(execution, decision, now)
+        else:
+            for effect in decision.effects:
+                if type(effect) is SetTimer:
+                    # It came too early; its row still stands.
+                    self.timers.set(execution.run_key, effect.kind, effect.seq, effect.due_us)
+        return decision
+
+    def _absorb(self, execution: Execution, decision: Decision, now: int) -> None:
+        state = execution.state
+        pending = execution.pending
+        if pending is None:
+            pending = execution.pending = PendingChange(
+                RunChange(
+                    run_key=execution.run_key,
+                    shard=execution.shard,
+                    expected_last_event_id=state.last_event_id,
+                    last_event_id=0,
+                    history_bytes=0,
+                )
+            )
+            self._committer.add(execution)
+        for attributes in decision.events:
+            self._record(execution, pending, attributes, now)
+        for record in decision.records:
+            put_record(state, record)
+            if type(record) is PutActivityRecord:
+                pending.touched.add((ACTIVITY_TASK, record.seq))
+            else:
+                pending.touched.add(TASK_KEY)
+        for effect in decision.effects:
+            self._queue_effect(execution, pending, effect)
+
+    def _record(
+        self,
+        execution: Execution,
+        pending: PendingChange,
+        attributes: e.Attributes,
+        now: int,
+    ) -> None:
+        state, kind = execution.state, type(attributes)
+        if kind in e.TERMINAL:
+            pending.touched.add(TASK_KEY)
+            pending.touched.update((ACTIVITY_TASK, seq) for seq in state.activities)
+        event = e.Event(state.last_event_id + 1, now, attributes)
+        evolve(state, event)
+        data = encode_event(event)
+        execution.history_bytes += len(data)
+        pending.change.events.append(EventRow(event.event_id, e.EVENT_TYPES[kind], now, data))
+        if kind is e.WorkflowTaskCompleted:
+            pending.touched.add(TASK_KEY)
+            execution.prune_recent()
+        elif kind in _RESOLVES_ACTIVITY:
+            pending.touched.add((ACTIVITY_TASK, attributes.seq))  # type: ignore[union-attr]
+        if not state.base or (state.unseen and state.unseen[-1] == event.event_id):
+            execution.recent[event.event_id] = data
+        if kind in e.TERMINAL:
+            pending.change.closed_status = int(state.status)
+            pending.change.closed_us = now
+
+    def _queue_effect(self, execution: Execution, pending: PendingChange, effect: Any) -> None:
+        kind = type(effect)
+        change = pending.change
+        if kind is SetTimer:
+            key = (int(effect.kind), effect.seq)
+            change.timers_put[key] = effect.due_us
+            change.timers_deleted.discard(key)
+        elif kind is ClearTimer:
+            key = (int(effect.kind), effect.seq)
+            change.timers_put.pop(key, None)
+            change.timers_deleted.add(key)
+        elif kind is DispatchWorkflowTask:
+            pending.actions.append(lambda: self.dispatcher.workflow_task(execution))
+        elif kind is DispatchActivity:
+            self._offer_activity(execution, pending, effect.seq)
+        else:
+            assert kind is StopAttempt
+            pending.actions.append(lambda: self._stop_attempt(effect))
+
+    # ------------------------------------------------------------ activities
+
+    def _offer_activity(self, execution: Execution, pending: PendingChange, seq: int) -> None:
+        """Assign it in this very commit if a worker has a free slot."""
+        scheduled = execution.state.activities[seq].scheduled
+        key = TaskKey(scheduled.task_queue, ACTIVITY_TASK, scheduled.name)
+        holder = execution.holder
+        preferred = holder.session.session_id if holder is not None else None
+        session = self.dispatcher.reserve(key, preferred)
+        if session is None:
+            pending.actions.append(lambda: self.dispatcher.activity(execution, seq))
+        else:
+            self.assign(execution, seq, session)
+
+    def assign(self, execution: Execution, seq: int, session: WorkerSession) -> None:
+        """Give the activity to the session; it is pushed once that is durable."""
+        dispatch = self.dispatcher.next_dispatch()
+        request = StartActivity(
+            seq=seq, dispatch=dispatch, session=session.session_id, identity=session.identity
+        )
+        if self.apply(execution, request).verdict is not Verdict.ACCEPTED:
+            return
+        session.activities[dispatch] = (execution.run_key, seq)
+        pending = execution.pending
+        assert pending is not None
+        pending.actions.append(
+            lambda: self.dispatcher.push_activity(execution, seq, session, dispatch)
+        )
+
+        def give_up(error: Exception | None) -> None:
+            if error is not None:
+                session.activities.pop(dispatch, None)
+
+        pending.callbacks.append(give_up)
+
+    def _stop_attempt(self, effect: StopAttempt) -> None:
+        session = self.workers.sessions.get(effect.session)
+        if session is None:
+            return
+        if effect.canceled:
+            session.outbox.frame.cancel_activities.add(
+                dispatch=effect.dispatch, reason="the workflow asked for it"
+            )
+            return
+        session.outbox.frame.lost_activities.append(effect.dispatch)
+        if session.activities.pop(effect.dispatch, None) is not None:
+            self.dispatcher.slot_freed(session, ACTIVITY_TASK)
+
+    # ------------------------------------------------------------ commit
+
+    async def settled(self, execution: Execution) -> None:
+        """Wait until everything decided so far is durable.
+
+        Raises the commit's error when it failed: nothing was promised.
+        """
+        pending = execution.pending or execution.in_flight
+        if pending is None:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake(error: Exception | None) -> None:
+            if waiter.done():
+                return
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+
+        pending.callbacks.append(wake)
+        await waiter
+
+    def when_settled(
+        self, execution: Execution, callback: Callable[[Exception | None], None]
+    ) -> None:
+        """Like `settled`, without a future."""
+        pending = execution.pending or execution.in_flight
+        if pending is None:
+            callback(None)
+        else:
+            pending.callbacks.append(callback)
+
+    def _on_committed(self, executions: list[Execution]) -> None:
+        for execution in executions:
+            pending = execution.in_flight
+            assert pending is not None
+            execution.in_flight = None
+            change = pending.change
+            execution.committed_event_id = change.last_event_id
+            if execution.pending is not None:
+                self._committer.add(execution)
+            run_key = execution.run_key
+            for (kind, seq), due_us in change.timers_put.items():
+                self.timers.set(run_key, kind, seq, due_us)
+            for kind, seq in change.timers_deleted:
+                self.timers.clear(run_key, kind, seq)
+            for callback in pending.callbacks:
+                callback(None)
+            for action in pending.actions:
+                action()
+            if change.events:
+                self.watchers.changed(run_key)
+            if change.closed_status:
+                self._closed(execution)
+
+    def _closed(self, execution: Execution) -> None:
+        self.dispatcher.let_go(execution)
+        self.dispatcher.forget_cached(execution.run_key)
+        outcome = execution.state.outcome
+        assert outcome is not None
+        self.watchers.closed(execution.run_key, outcome)
+        if not execution.pinned:
+            self.cache.drop(execution)
+
+    def _on_failed(self, execution: Execution, error: Exception) -> None:
+        """Forget everything built on what was not written; the rows have the truth."""
+        waiting = [x for x in (execution.in_flight, execution.pending) if x is not None]
+        execution.dropped = True
+        execution.in_flight = execution.pending = None
+        self.dispatcher.let_go(execution)
+        self.dispatcher.forget_cached(execution.run_key)
+        self.cache.drop(execution)
+        for pending in waiting:
+            for callback in pending.callbacks:
+                callback(error)
+        if any(pending.change.created is not None for pending in waiting):
+            return
+        self.spawn(self._revive(execution.run_key))
+
+    async def _revive(self, run_key: int) -> None:
+        """Put a dropped run's timers and tasks back from its rows."""
+        while True:
+            try:
+                execution = await self.load(run_key)
+                if execution is None or execution.state.status is not Status.RUNNING:
+                    return
+                for row in await self.store.read_timers(run_key):
+                    self.timers.set(run_key, row.kind, row.seq, row.due_us)
+                break
+            except StoreError as error:
+                logger.warning("run %d could not be reloaded, trying again: %s", run_key, error)
+                await asyncio.sleep(0.5)
+        self.dispatcher.workflow_task(execution)
+        for seq, activity in list(execution.state.activities.items()):
+            if activity.record.phase is ActivityPhase.SCHEDULED:
+                self.dispatcher.activity(execution, seq)
+
+    # ------------------------------------------------------------ due
+
+    async def _fire(self, run_key: int, kind: TimerKind, seq: int) -> None:
+        execution = await self.load(run_key)
+        if execution is not None:
+            self.apply(execution, FireTimer(kind=kind, seq=seq))
+
+    async def _watch_overdue_tasks(self) -> None:
+        pause = min(1.0, self.settings.workflow_task_timeout_s / 4)
+        while True:
+            await asyncio.sleep(pause)
+            for execution in self.dispatcher.overdue():
+                assert execution.holder is not None
+                logger.warning(
+                    "workflow %s: worker %s let its task time out; it goes to another",
+                    execution.state.workflow_id,
+                    execution.holder.session.identity,
+                )
+                self.lose_workflow_task(execution)
+
+    def lose_workflow_task(self, execution: Execution, *, returned: bool = False) -> None:
+        """Nobody works on the run's task any more; give it out again."""
+        holder = execution.holder
+        if holder is None:
+            return
+        identity = holder.session.identity
+        self.dispatcher.let_go(execution)
+        self.dispatcher.forget_cached(execution.run_key)
+        if execution.dropped or execution.state.task.phase is TaskPhase.IDLE:
+            return
+        self.apply(execution, LoseWorkflowTask(identity=identity, returned=returned))
+
+    def workflow_key(self, state: ExecutionState) -> TaskKey:
+        return TaskKey(state.task_queue, WORKFLOW_TASK, state.workflow_type)

@@ -1,0 +1,115 @@
+"""Building the tasks that are pushed to workers."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sched_sdk.api.v1 import worker_service_pb2 as pb
+from sched_server.codec.values import payload_to_proto, payloads_to_proto
+from sched_server.store.port import StoreError
+
+if TYPE_CHECKING:
+    from sched_server.core.state import Activity, ExecutionState
+    from sched_server.execution import Execution
+    from sched_server.shard_group import ShardGroup
+    from sched_server.workers import WorkerSession
+
+logger = logging.getLogger("sched.engine")
+
+# The first page of a history travels with the task; the worker reads the rest.
+PAGE_EVENTS = 2_000
+PAGE_BYTES = 1024 * 1024
+
+
+def push_workflow_task(
+    group: ShardGroup,
+    execution: Execution,
+    session: WorkerSession,
+    dispatch: int,
+    *,
+    cached: bool,
+) -> None:
+    """Send the task: what a cached instance has not seen, or the history."""
+    events = execution.unseen_events() if cached else execution.whole_history()
+    if events is None:
+        group.spawn(_push_from_store(group, execution, session, dispatch))
+        return
+    _push(execution, session, dispatch, events, full=not cached, more=False)
+
+
+async def _push_from_store(
+    group: ShardGroup, execution: Execution, session: WorkerSession, dispatch: int
+) -> None:
+    try:
+        rows = await group.store.read_history(
+            execution.run_key, after_event_id=0, limit=PAGE_EVENTS, max_bytes=PAGE_BYTES
+        )
+    except StoreError as error:
+        logger.warning("a history could not be read; its task goes out again: %s", error)
+        group.lose_workflow_task(execution, returned=True)
+        return
+    holder = execution.holder
+    if holder is None or holder.dispatch != dispatch:
+        return
+    last = execution.committed_event_id
+    rows = [row for row in rows if row.event_id <= last]
+    more = not rows or rows[-1].event_id < last
+    _push(execution, session, dispatch, [row.data for row in rows], full=True, more=more)
+
+
+def _push(
+    execution: Execution,
+    session: WorkerSession,
+    dispatch: int,
+    events: list[bytes],
+    *,
+    full: bool,
+    more: bool,
+) -> None:
+    if session.outbox.closed:
+        return
+    state = execution.state
+    session.outbox.frame.workflow_tasks.append(
+        pb.WorkflowTask(
+            workflow_id=state.workflow_id,
+            run_id=state.run_id,
+            dispatch=dispatch,
+            attempt=state.task.attempt,
+            base=state.base,
+            last_event_id=execution.committed_event_id,
+            full_history=full,
+            events=events,
+            more_pages=more,
+        )
+    )
+
+
+def activity_task(state: ExecutionState, activity: Activity) -> pb.ActivityTask:
+    scheduled, record = activity.scheduled, activity.record
+    task = pb.ActivityTask(
+        workflow_id=state.workflow_id,
+        run_id=state.run_id,
+        workflow_type=state.workflow_type,
+        seq=scheduled.seq,
+        dispatch=record.dispatch,
+        attempt=record.attempt,
+        name=scheduled.name,
+        input=payloads_to_proto(scheduled.input),
+        scheduled_time_us=activity.scheduled_us,
+        started_time_us=record.started_us,
+        start_to_close_us=scheduled.start_to_close_us,
+        heartbeat_timeout_us=scheduled.heartbeat_timeout_us,
+        task_token=task_token(state.run_id, scheduled.seq, record.dispatch),
+        cancel_requested=activity.cancel_requested,
+        task_queue=scheduled.task_queue,
+        maximum_attempts=scheduled.retry.maximum_attempts,
+    )
+    if record.heartbeat_details is not None:
+        task.heartbeat_details.CopyFrom(payload_to_proto(record.heartbeat_details))
+    return task
+
+
+def task_token(run_id: str, seq: int, dispatch: int) -> bytes:
+    """Names one attempt to whoever completes it elsewhere."""
+    return pb.ActivityClaim(run_id=run_id, seq=seq, dispatch=dispatch).SerializeToString()

@@ -1,0 +1,147 @@
+"""Due times: a window of the stored timers in a heap, and one alarm.
+
+The loop sleeps until the first entry is due; nothing polls, so nothing is late
+by a polling interval. Timers beyond the window stay in the database until the
+window moves. The window's end is raised before its rows are read, and entries
+are idempotent, so a timer set meanwhile is not missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from typing import TYPE_CHECKING
+
+from sched_server.core.values import TimerKind
+from sched_server.store.port import StoreUnavailableError, TimerRow
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sched_server.clock import Clock
+    from sched_server.store.port import Store
+
+logger = logging.getLogger("sched.engine")
+
+WINDOW_US = 120_000_000
+PAGE = 5_000
+# Overdue after an outage, these wait for the workers to come back first.
+_ATTEMPT_LIMITS = frozenset({TimerKind.START_TO_CLOSE, TimerKind.HEARTBEAT})
+
+Key = tuple[int, int, int]
+
+
+class TimerService:
+    """The timers of one shard group.
+
+    `fire(run_key, kind, seq)` is called when one is due; it may await.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        shard_group: int,
+        clock: Clock,
+        fire: Callable[[int, TimerKind, int], Awaitable[None]],
+        *,
+        per_second: int,
+    ) -> None:
+        self._store = store
+        self._shard_group = shard_group
+        self._clock = clock
+        self._fire = fire
+        self._burst = max(1, per_second // 50)
+        self._heap: list[tuple[int, Key]] = []
+        self._due: dict[Key, int] = {}
+        """What counts; heap entries that differ from it are stale."""
+        self._window_end_us = 0
+        self._alarm = asyncio.Event()
+
+    def set(self, run_key: int, kind: int, seq: int, due_us: int) -> None:
+        """The timer is durable; replaces an earlier one of the same key."""
+        key = (run_key, kind, seq)
+        if due_us > self._window_end_us:
+            self._due.pop(key, None)
+            return
+        self._due[key] = due_us
+        heapq.heappush(self._heap, (due_us, key))
+        if self._heap[0][1] == key:
+            self._alarm.set()
+
+    def clear(self, run_key: int, kind: int, seq: int) -> None:
+        self._due.pop((run_key, kind, seq), None)
+        if len(self._heap) > 1_000 and len(self._heap) > 4 * len(self._due):
+            self._heap = [entry for entry in self._heap if self._due.get(entry[1]) == entry[0]]
+            heapq.heapify(self._heap)
+
+    async def load(self, *, recovering_grace_us: int = 0) -> None:
+        """Move the window on. When recovering, overdue limits of attempts get a
+        grace in which their workers can report."""
+        now = self._clock.now_us()
+        start, self._window_end_us = self._window_end_us, now + WINDOW_US
+        after: TimerRow | None = TimerRow(0, 0, 0, start) if start else None
+        while True:
+            rows = await self._store.due_timers(
+                self._shard_group, due_until_us=self._window_end_us, after=after, limit=PAGE
+            )
+            for row in rows:
+                due = row.due_us
+                if recovering_grace_us and due < now and row.kind in _ATTEMPT_LIMITS:
+                    due = now + recovering_grace_us
+                key = (row.run_key, row.kind, row.seq)
+                if key not in self._due:
+                    self.set(*key, due)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1]
+
+    async def run(self) -> None:
+        """Fire what is due, for ever."""
+        while True:
+            wait_us = self._next_wait_us()
+            if wait_us > 0:
+                self._alarm.clear()
+                try:
+                    async with asyncio.timeout(wait_us / 1_000_000):
+                        await self._alarm.wait()
+                except TimeoutError:
+                    pass
+                continue
+            fired = await self._fire_due()
+            if fired >= self._burst:
+                await asyncio.sleep(0.02)  # lets an outage's backlog through at a bounded rate
+            if self._window_end_us - self._clock.now_us() < WINDOW_US // 2:
+                await self._move_window()
+
+    def _next_wait_us(self) -> int:
+        now = self._clock.now_us()
+        window_moves = self._window_end_us - WINDOW_US // 2 + 1
+        if not self._heap:
+            return window_moves - now
+        return min(self._heap[0][0], window_moves) - now
+
+    async def _fire_due(self) -> int:
+        now = self._clock.now_us()
+        fired = 0
+        while self._heap and self._heap[0][0] <= now and fired < self._burst:
+            due, key = heapq.heappop(self._heap)
+            if self._due.get(key) != due:
+                continue
+            del self._due[key]
+            fired += 1
+            try:
+                await self._fire(key[0], TimerKind(key[1]), key[2])
+            except StoreUnavailableError as error:
+                # The row is still there; so is the duty.
+                logger.warning("a due timer could not be read, trying again: %s", error)
+                self.set(*key, self._clock.now_us() + 500_000)
+        return fired
+
+    async def _move_window(self) -> None:
+        try:
+            await self.load()
+        except StoreUnavailableError as error:
+            logger.warning("the next timers could not be read, trying again: %s", error)
+            self._window_end_us -= WINDOW_US // 2
+            await asyncio.sleep(0.5)

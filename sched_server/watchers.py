@@ -1,0 +1,54 @@
+"""Who waits for a run: for its end, or for its next event. Told after commits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sched_server.core.events import TerminalAttributes
+
+
+class Watchers:
+    """Waiters by run key; independent of the cache, so that a run that
+    sleeps need not stay in memory for those who wait for it."""
+
+    def __init__(self) -> None:
+        self._results: dict[int, set[asyncio.Future[TerminalAttributes]]] = {}
+        self._followers: dict[int, set[asyncio.Event]] = {}
+
+    def result(self, run_key: int) -> asyncio.Future[TerminalAttributes]:
+        """A future for the run's end. Cancel it when you stop waiting."""
+        future: asyncio.Future[TerminalAttributes] = asyncio.get_running_loop().create_future()
+        self._results.setdefault(run_key, set()).add(future)
+        future.add_done_callback(lambda done: self._forget(run_key, done))
+        return future
+
+    def _forget(self, run_key: int, future: asyncio.Future[TerminalAttributes]) -> None:
+        waiting = self._results.get(run_key)
+        if waiting is not None:
+            waiting.discard(future)
+            if not waiting:
+                del self._results[run_key]
+
+    def follow(self, run_key: int) -> asyncio.Event:
+        """An event that is set whenever new events of the run are durable."""
+        event = asyncio.Event()
+        self._followers.setdefault(run_key, set()).add(event)
+        return event
+
+    def unfollow(self, run_key: int, event: asyncio.Event) -> None:
+        followers = self._followers.get(run_key)
+        if followers is not None:
+            followers.discard(event)
+            if not followers:
+                del self._followers[run_key]
+
+    def changed(self, run_key: int) -> None:
+        for event in self._followers.get(run_key, ()):
+            event.set()
+
+    def closed(self, run_key: int, outcome: TerminalAttributes) -> None:
+        for future in list(self._results.get(run_key, ())):
+            if not future.done():
+                future.set_result(outcome)

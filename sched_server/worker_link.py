@@ -1,0 +1,345 @@
+"""What a worker's stream says, turned into inputs and acknowledgements.
+
+One `WorkerLink` per stream. A frame is worked off synchronously where its
+runs are in memory; the others are loaded first. Acknowledgements are put into
+the session's outbox by the commit that makes the report durable.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from sched_sdk.api.v1 import worker_service_pb2 as pb
+from sched_server import edge
+from sched_server.codec import (
+    command_from_proto,
+    failure_from_proto,
+    payload_from_proto,
+)
+from sched_server.codec.commands import UnknownCommand
+from sched_server.core.decision import Verdict
+from sched_server.core.inputs import (
+    CompleteSegment,
+    FailWorkflowTask,
+    HeartbeatActivity,
+    ReleaseActivity,
+    ReportActivity,
+)
+from sched_server.core.values import Failure, Status, TaskFailureCause
+from sched_server.store.port import ACTIVITY_TASK, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sched_server.execution import Execution
+    from sched_server.settings import ApiLimits
+    from sched_server.shard_group import ShardGroup
+    from sched_server.workers import WorkerSession
+
+    Handler = Callable[[Execution | None, Any], None]
+
+logger = logging.getLogger("sched.engine")
+
+_OUTCOMES = {
+    Verdict.ACCEPTED: pb.SegmentAck.OUTCOME_ACCEPTED,
+    Verdict.DUPLICATE: pb.SegmentAck.OUTCOME_ACCEPTED,
+    Verdict.STALE: pb.SegmentAck.OUTCOME_STALE,
+    Verdict.CLOSE_REFUSED: pb.SegmentAck.OUTCOME_CLOSE_REFUSED,
+    Verdict.INVALID: pb.SegmentAck.OUTCOME_INVALID,
+}
+
+
+class WorkerLink:
+    def __init__(
+        self,
+        group: ShardGroup,
+        session: WorkerSession,
+        find: Callable[[str], Awaitable[Execution | None]],
+        limits: ApiLimits,
+    ) -> None:
+        self._group = group
+        self._session = session
+        self._find = find
+        self._limits = limits
+
+    def receive(self, frame: pb.WorkerFrame) -> None:
+        """Take a frame (its `hello` was taken before)."""
+        for segment in frame.segments:
+            self._with_run(segment.run_id, self._segment, segment)
+        for failure in frame.task_failures:
+            self._with_run(failure.run_id, self._task_failure, failure)
+        for report in frame.activity_reports:
+            self._with_run(report.run_id, self._report, report)
+        for heartbeat in frame.heartbeats:
+            self._with_run(heartbeat.run_id, self._heartbeat, heartbeat)
+        for dispatch in frame.renewals:
+            self._group.dispatcher.renew(self._session, dispatch)
+        for run_id in frame.evicted_run_ids:
+            execution = self._group.cache.get_by_run_id(run_id)
+            if execution is not None:
+                self._group.dispatcher.forget_cached(execution.run_key)
+        if frame.drain:
+            self._session.draining = True
+        for dispatch in frame.returned:
+            self._returned(dispatch)
+
+    def _with_run(self, run_id: str, handle: Handler, message: Any) -> None:
+        execution = self._group.cache.get_by_run_id(run_id)
+        if execution is not None:
+            handle(execution, message)
+        else:
+            self._group.spawn(self._load_and(run_id, handle, message))
+
+    async def _load_and(self, run_id: str, handle: Handler, message: Any) -> None:
+        try:
+            execution = await self._find(run_id)
+        except StoreError as error:
+            # Not acknowledged, so the worker sends it again.
+            logger.warning("run %s could not be read: %s", run_id, error)
+            if isinstance(message, pb.WorkflowSegment):
+                self._ack_segment(message, pb.SegmentAck.OUTCOME_RETRY)
+            return
+        handle(execution, message)
+
+    # ------------------------------------------------------------ workflow tasks
+
+    def _segment(self, execution: Execution | None, segment: pb.WorkflowSegment) -> None:
+        if execution is None or self._overtaken(execution, segment.dispatch):
+            self._ack_segment(segment, pb.SegmentAck.OUTCOME_STALE)
+            return
+        request = self._read_segment(segment)
+        if isinstance(request, FailWorkflowTask):
+            self._invalid(execution, segment, request)
+            return
+        decision = self._group.apply(execution, request)
+        verdict, message = decision.verdict, decision.message
+        keeps = segment.more and verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE)
+        self._update_holder(execution, segment, verdict, keeps=keeps)
+        base, time_us = execution.state.base, execution.state.base_time_us
+
+        def committed(error: Exception | None) -> None:
+            if error is not None:
+                self._ack_segment(segment, pb.SegmentAck.OUTCOME_RETRY, str(error))
+                return
+            ack = self._ack_segment(segment, _OUTCOMES[verdict], message)
+            ack.base, ack.time_us = base, time_us
+            if keeps:
+                ack.last_event_id = execution.committed_event_id
+                ack.events.extend(execution.unseen_events())
+
+        self._group.when_settled(execution, committed)
+
+    def _overtaken(self, execution: Execution, dispatch: int) -> bool:
+        """A newer dispatch of the task was made."""
+        holder = execution.holder
+        return holder is not None and holder.dispatch > dispatch
+
+    def _read_segment(self, segment: pb.WorkflowSegment) -> CompleteSegment | FailWorkflowTask:
+        """The request, or the failure of the task when a command is unacceptable."""
+        hello = self._session.hello
+        problem = edge.segment_problem(self._limits, segment)
+        cause = TaskFailureCause.LIMIT_EXCEEDED
+        if problem is None:
+            try:
+                return CompleteSegment(
+                    base=segment.base,
+                    seen=segment.seen,
+                    more=segment.more,
+                    segment_id=segment.segment_id,
+                    commands=tuple([command_from_proto(c) for c in segment.commands]),
+                    identity=hello.identity,
+                    build_id=hello.build_id,
+                    sdk=hello.sdk,
+                    sdk_flags=tuple(segment.sdk_flags),
+                )
+            except UnknownCommand as unknown:
+                problem, cause = str(unknown), TaskFailureCause.INVALID_COMMAND
+        return FailWorkflowTask(
+            base=segment.base,
+            cause=int(cause),
+            failure=Failure(type=cause.name, message=problem),
+            identity=hello.identity,
+            build_id=hello.build_id,
+        )
+
+    def _invalid(
+        self, execution: Execution, segment: pb.WorkflowSegment, request: FailWorkflowTask
+    ) -> None:
+        self._fail_task(execution, request)
+        message = request.failure.message
+
+        def committed(error: Exception | None) -> None:
+            outcome = (
+                pb.SegmentAck.OUTCOME_INVALID if error is None else pb.SegmentAck.OUTCOME_RETRY
+            )
+            self._ack_segment(segment, outcome, message)
+
+        self._group.when_settled(execution, committed)
+
+    def _update_holder(
+        self,
+        execution: Execution,
+        segment: pb.WorkflowSegment,
+        verdict: Verdict,
+        *,
+        keeps: bool,
+    ) -> None:
+        group, session = self._group, self._session
+        dispatcher = group.dispatcher
+        if keeps:
+            holder = execution.holder
+            if holder is not None and holder.dispatch == segment.dispatch:
+                dispatcher.renew(session, segment.dispatch)
+            elif holder is None and execution.state.status is Status.RUNNING:
+                # The engine restarted meanwhile; the worker goes on with its task.
+                dispatcher.hold(execution, session, segment.dispatch)
+            return
+        dispatcher.let_go(execution)
+        if verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+            if execution.state.status is Status.RUNNING:
+                dispatcher.remember_cached(execution.run_key, session)
+            return
+        dispatcher.forget_cached(execution.run_key)
+        if verdict is Verdict.INVALID:
+            dispatcher.remember_failing(group.workflow_key(execution.state), execution.run_key)
+        elif verdict is Verdict.STALE:
+            group.when_settled(execution, lambda _: dispatcher.workflow_task(execution))
+
+    def _ack_segment(
+        self,
+        segment: pb.WorkflowSegment,
+        outcome: pb.SegmentAck.Outcome.ValueType,
+        message: str = "",
+    ) -> pb.SegmentAck:
+        return self._session.outbox.frame.segment_acks.add(
+            run_id=segment.run_id,
+            dispatch=segment.dispatch,
+            segment_id=segment.segment_id,
+            outcome=outcome,
+            message=message,
+        )
+
+    def _task_failure(self, execution: Execution | None, failure: pb.WorkflowTaskFailure) -> None:
+        dispatch = failure.dispatch
+        if execution is None or self._overtaken(execution, dispatch):
+            self._session.outbox.frame.task_failure_acks.append(dispatch)
+            return
+        request = FailWorkflowTask(
+            base=failure.base,
+            cause=failure.cause or int(TaskFailureCause.SDK_ERROR),
+            failure=failure_from_proto(failure.failure),
+            identity=self._session.identity,
+            build_id=self._session.hello.build_id,
+        )
+        logger.warning(
+            "workflow %s: its task failed: %s",
+            execution.state.workflow_id,
+            request.failure.message,
+        )
+        self._fail_task(execution, request)
+
+        def committed(error: Exception | None) -> None:
+            if error is None:
+                self._session.outbox.frame.task_failure_acks.append(dispatch)
+
+        self._group.when_settled(execution, committed)
+
+    def _fail_task(self, execution: Execution, request: FailWorkflowTask) -> None:
+        group = self._group
+        group.apply(execution, request)
+        group.dispatcher.let_go(execution)
+        group.dispatcher.forget_cached(execution.run_key)
+        group.dispatcher.remember_failing(group.workflow_key(execution.state), execution.run_key)
+
+    # ------------------------------------------------------------ activities
+
+    def _report(self, execution: Execution | None, report: pb.ActivityReport) -> None:
+        dispatch = report.dispatch
+        if execution is None:
+            self._activity_over(dispatch)
+            self._session.outbox.frame.activity_acks.append(dispatch)
+            return
+        self._group.apply(execution, read_report(self._limits, report, report.seq, dispatch))
+        # Freed before the commit, so that a next activity of the same commit
+        # can be assigned to this worker.
+        self._activity_over(dispatch)
+
+        def committed(error: Exception | None) -> None:
+            if error is None:
+                self._session.outbox.frame.activity_acks.append(dispatch)
+            else:
+                # The assignment still stands in the rows; the report comes again.
+                self._group.spawn(self._load_and(report.run_id, self._report, report))
+
+        self._group.when_settled(execution, committed)
+
+    def _activity_over(self, dispatch: int) -> None:
+        if self._session.activities.pop(dispatch, None) is not None:
+            self._group.dispatcher.slot_freed(self._session, ACTIVITY_TASK)
+
+    def _heartbeat(self, execution: Execution | None, heartbeat: pb.ActivityHeartbeat) -> None:
+        dispatch = heartbeat.dispatch
+        frame = self._session.outbox.frame
+        if execution is None:
+            frame.lost_activities.append(dispatch)
+            return
+        details = heartbeat.details if heartbeat.HasField("details") else None
+        if details is not None and len(details.data) > self._limits.payload_bytes:
+            details = None
+        request = HeartbeatActivity(
+            seq=heartbeat.seq,
+            dispatch=dispatch,
+            details=None if details is None else payload_from_proto(details),
+        )
+        if self._group.apply(execution, request).verdict is Verdict.STALE:
+            frame.lost_activities.append(dispatch)
+            return
+        if execution.state.activities[heartbeat.seq].cancel_requested:
+            frame.cancel_activities.add(dispatch=dispatch, reason="the workflow asked for it")
+
+    # ------------------------------------------------------------ hand back
+
+    def _returned(self, dispatch: int) -> None:
+        session, group = self._session, self._group
+        execution = session.held.get(dispatch)
+        if execution is not None:
+            group.lose_workflow_task(execution, returned=True)
+            return
+        claim = session.activities.pop(dispatch, None)
+        if claim is not None:
+            group.spawn(release_activity(group, claim, dispatch, returned=True))
+
+
+async def release_activity(
+    group: ShardGroup, claim: tuple[int, int], dispatch: int, *, returned: bool
+) -> None:
+    """Nobody runs this attempt any more."""
+    run_key, seq = claim
+    execution = await group.load(run_key)
+    if execution is not None and execution.state.status is Status.RUNNING:
+        group.apply(execution, ReleaseActivity(seq=seq, dispatch=dispatch, returned=returned))
+
+
+def read_report(
+    limits: ApiLimits,
+    report: pb.ActivityReport | pb.CompleteActivityRequest,
+    seq: int,
+    dispatch: int,
+) -> ReportActivity:
+    """A report as an input; a result over the limit becomes a failure."""
+    outcome = report.WhichOneof("outcome")
+    if outcome == "failure":
+        failure = failure_from_proto(report.failure)
+        return ReportActivity(seq=seq, dispatch=dispatch, failure=failure)
+    if outcome == "canceled":
+        failure = failure_from_proto(report.canceled)
+        return ReportActivity(seq=seq, dispatch=dispatch, canceled=failure)
+    if outcome == "detached":
+        return ReportActivity(seq=seq, dispatch=dispatch, detached=True)
+    size = len(report.result.data)
+    if size > limits.payload_bytes:
+        message = edge.over_size(limits, "the activity's result", size)
+        failure = Failure(type="LimitExceeded", message=message, non_retryable=True)
+        return ReportActivity(seq=seq, dispatch=dispatch, failure=failure)
+    return ReportActivity(seq=seq, dispatch=dispatch, result=payload_from_proto(report.result))

@@ -1,0 +1,138 @@
+"""Worker sessions: who is connected, what they serve, and their free slots."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sched_sdk.api.v1 import worker_service_pb2 as pb
+from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK, TaskKey
+
+if TYPE_CHECKING:
+    from sched_server.execution import Execution
+
+# One pushed frame carries at most about this much.
+FRAME_BYTES = 1024 * 1024
+
+
+class Outbox:
+    """What waits to be sent on one stream. The stream's writer takes all of it
+    at once, so that whatever one commit yields travels in one frame."""
+
+    __slots__ = ("_frame", "_wake", "closed")
+
+    def __init__(self) -> None:
+        self._frame: pb.EngineFrame | None = None
+        self._wake = asyncio.Event()
+        self.closed = False
+
+    @property
+    def frame(self) -> pb.EngineFrame:
+        """The frame being gathered; using it schedules its sending."""
+        frame = self._frame
+        if frame is None:
+            frame = self._frame = pb.EngineFrame()
+            self._wake.set()
+        return frame
+
+    async def take(self) -> pb.EngineFrame | None:
+        """The next frame; None when closed."""
+        while self._frame is None:
+            if self.closed:
+                return None
+            self._wake.clear()
+            await self._wake.wait()
+        frame, self._frame = self._frame, None
+        return frame
+
+    def close(self) -> None:
+        self.closed = True
+        self._wake.set()
+
+
+class WorkerSession:
+    """One worker process, for the life of its stream."""
+
+    __slots__ = (
+        "activities",
+        "activity_keys",
+        "connected_us",
+        "draining",
+        "held",
+        "hello",
+        "outbox",
+        "session_id",
+        "workflow_keys",
+    )
+
+    def __init__(self, hello: pb.WorkerHello, connected_us: int) -> None:
+        self.hello = hello
+        self.session_id = hello.session_id
+        self.connected_us = connected_us
+        self.draining = False
+        self.outbox = Outbox()
+        queue = hello.task_queue
+        self.workflow_keys = [TaskKey(queue, WORKFLOW_TASK, n) for n in hello.workflow_types]
+        self.activity_keys = [TaskKey(queue, ACTIVITY_TASK, n) for n in hello.activity_names]
+        self.held: dict[int, Execution] = {}
+        """Workflow tasks by dispatch number."""
+        self.activities: dict[int, tuple[int, int]] = {}
+        """(run_key, seq) by dispatch number."""
+
+    @property
+    def identity(self) -> str:
+        return self.hello.identity
+
+    @property
+    def keys(self) -> list[TaskKey]:
+        return self.workflow_keys + self.activity_keys
+
+    def free_slots(self, kind: int) -> int:
+        if self.draining or self.outbox.closed:
+            return 0
+        if kind == WORKFLOW_TASK:
+            return self.hello.workflow_task_slots - len(self.held)
+        return self.hello.activity_slots - len(self.activities)
+
+
+class WorkerRegistry:
+    """Which sessions serve which keys."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, WorkerSession] = {}
+        self._servers: dict[TaskKey, list[WorkerSession]] = {}
+
+    def add(self, session: WorkerSession) -> None:
+        self.sessions[session.session_id] = session
+        for key in session.keys:
+            self._servers.setdefault(key, []).append(session)
+
+    def remove(self, session: WorkerSession) -> None:
+        if self.sessions.get(session.session_id) is session:
+            del self.sessions[session.session_id]
+        for key in session.keys:
+            servers = self._servers.get(key)
+            if servers and session in servers:
+                servers.remove(session)
+                if not servers:
+                    del self._servers[key]
+
+    def serves(self, key: TaskKey) -> bool:
+        return any(not session.draining for session in self._servers.get(key, ()))
+
+    def pick(self, key: TaskKey, preferred: str | None) -> WorkerSession | None:
+        """A session with a free slot: the preferred one, else the one with the
+        most free slots."""
+        servers = self._servers.get(key)
+        if not servers:
+            return None
+        if preferred is not None:
+            session = self.sessions.get(preferred)
+            if session is not None and session.free_slots(key.kind) > 0 and session in servers:
+                return session
+        best, most = None, 0
+        for session in servers:
+            free = session.free_slots(key.kind)
+            if free > most:
+                best, most = session, free
+        return best
