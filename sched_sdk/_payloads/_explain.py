@@ -159,7 +159,8 @@ def describe_decode_error(data: bytes, annotation: Any, error: Exception) -> str
         path, what = f"{path}.{match['field']}", "a required field is missing"
     elif what.startswith("$"):
         # A pydantic model names paths below its own.
-        path, _, what = f"{path}{what[1:]}".partition(": ")
+        what = f"{path}{what[1:]}".replace("; $", f"; {path}")
+        path, _, what = what.partition(": ")
     else:
         what = what[:1].lower() + what[1:] if what[1:2].islower() else what
         if not isinstance(error, ValueError | TypeError):

@@ -140,6 +140,7 @@ def test_numbers_that_json_lacks_are_refused_even_if_a_model_writes_them() -> No
             list[Model],
             "$[0].inner[1]: Input should be a valid nu",
         ),
+        (b'[{"inner":["y"]}]', list[Model], "; $[0].inner[0]: Input should be a valid number"),
         (b'[{"inner":[]}]', list[Model], "$[0].price: Field required (reading list["),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
