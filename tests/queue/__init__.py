@@ -1,0 +1,5 @@
+"""Tests of the task queues."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.queue.conformance")
