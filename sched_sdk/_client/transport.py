@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 # of that is logged here. Read when grpc is imported; a user's own choice stands.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
-import grpc.aio  # noqa: E402 - see above
+import grpc.aio
 
-from sched_sdk.errors import LimitExceededError  # noqa: E402
+from sched_sdk.errors import LimitExceededError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,8 @@ __all__ = [
 
 MAXIMUM_FRAME_BYTES = 256 * 1024
 """Entries are gathered into one frame up to this size; a larger entry travels alone."""
-MAXIMUM_MESSAGE_BYTES = 16 * 1024 * 1024
+# The engine takes 16 MiB; the frame around a message needs some of it.
+MAXIMUM_MESSAGE_BYTES = 16 * 1024 * 1024 - 1024
 MAXIMUM_PAYLOAD_BYTES = 2 * 1024 * 1024
 # Leaves room for the frame around the largest message.
 _CHANNEL_MESSAGE_BYTES = MAXIMUM_MESSAGE_BYTES + 1024 * 1024

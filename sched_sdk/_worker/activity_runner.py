@@ -1,0 +1,166 @@
+"""Activity tasks: which run, which reports are not durable yet.
+
+An attempt is *running* until its report is made, and its report is kept until
+the engine says that it is durable, or of no interest. A new stream begins with
+the claims for what is running, and with the reports that were kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from sched_sdk._failures import failure_from_exception
+from sched_sdk._worker.activity_attempt import ActivityAttempt
+from sched_sdk._worker.outbox import ACTIVITY_REPORTS, HEARTBEATS, encode_entry
+from sched_sdk._worker.threads import ThreadPool
+from sched_sdk.api.v1 import worker_service_pb2
+from sched_sdk.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sched_sdk._worker.outbox import Outbox
+    from sched_sdk._worker.registry import Registry
+    from sched_sdk.api.v1 import common_pb2
+    from sched_sdk.api.v1.worker_service_pb2 import (
+        ActivityClaim,
+        ActivityReport,
+        ActivityTask,
+        CancelActivity,
+    )
+
+__all__ = ["ActivityRunner"]
+
+logger = logging.getLogger("sched.worker")
+
+
+class ActivityRunner:
+    """All activities of a worker, by dispatch number."""
+
+    def __init__(self, registry: Registry, outbox: Outbox, *, maximum_concurrent: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._registry = registry
+        self._outbox = outbox
+        self._threads = ThreadPool(maximum_concurrent, "sched-activity")
+        self._running: dict[int, ActivityAttempt] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._unacknowledged: dict[int, tuple[ActivityClaim, bytes]] = {}
+        self.draining = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs, or a report is not durable."""
+        return bool(self._running or self._unacknowledged)
+
+    # -- from the engine -------------------------------------------------------------
+
+    def receive_tasks(self, tasks: Iterable[ActivityTask]) -> None:
+        for task in tasks:
+            if task.dispatch in self._running or task.dispatch in self._unacknowledged:
+                continue
+            if self.draining:
+                self._outbox.hand_back(task.dispatch)
+            else:
+                self._start(task)
+
+    def receive_cancels(self, cancels: Iterable[CancelActivity]) -> None:
+        for cancel in cancels:
+            attempt = self._running.get(cancel.dispatch)
+            if attempt is not None:
+                attempt.cancel(cancel.reason)
+
+    def receive_acks(self, dispatches: Iterable[int]) -> None:
+        for dispatch in dispatches:
+            self._unacknowledged.pop(dispatch, None)
+
+    def receive_losses(self, dispatches: Iterable[int]) -> None:
+        """The engine counts these as somebody else's, or as over."""
+        for dispatch in dispatches:
+            attempt = self._running.pop(dispatch, None)
+            if attempt is not None:
+                attempt.abandon("the engine gave this attempt up")
+
+    def claims(self) -> list[ActivityClaim]:
+        """What a new stream begins with: the attempts that this worker has."""
+        claims = [_claim(attempt.message) for attempt in self._running.values()]
+        claims.extend(claim for claim, _ in self._unacknowledged.values())
+        return claims
+
+    def unacknowledged(self) -> Iterator[bytes]:
+        """The reports that a new stream begins with."""
+        return (entry for _, entry in self._unacknowledged.values())
+
+    # -- running ---------------------------------------------------------------------
+
+    def _start(self, message: ActivityTask) -> None:
+        definition = self._registry.activities.get(message.name)
+        if definition is None:
+            error = DefinitionError(f"this worker has no activity named {message.name!r}")
+            report = worker_service_pb2.ActivityReport(
+                run_id=message.run_id,
+                seq=message.seq,
+                dispatch=message.dispatch,
+                failure=failure_from_exception(error),
+            )
+            self._report(report)
+            return
+        attempt = ActivityAttempt(message, definition, self._threads, self._heartbeat)
+        self._running[message.dispatch] = attempt
+        task = self._loop.create_task(self._run(attempt))
+        self._tasks[message.dispatch] = task
+
+    async def _run(self, attempt: ActivityAttempt) -> None:
+        dispatch = attempt.message.dispatch
+        try:
+            report = await attempt.run()
+        finally:
+            self._tasks.pop(dispatch, None)
+        if self._running.pop(dispatch, None) is None:
+            return  # lost or handed back meanwhile
+        if report.HasField("failure") and attempt.heartbeats.flush():
+            # The next attempt begins with what this one said last, so the
+            # heartbeat must be there before the failure.
+            self._outbox.end_frame()
+        attempt.heartbeats.close()
+        self._report(report)
+
+    def _report(self, report: ActivityReport) -> None:
+        entry = encode_entry(ACTIVITY_REPORTS, report)
+        self._unacknowledged[report.dispatch] = (_claim(report), entry)
+        self._outbox.put(entry)
+
+    def _heartbeat(self, message: ActivityTask, details: common_pb2.Payload | None) -> None:
+        heartbeat = worker_service_pb2.ActivityHeartbeat(
+            run_id=message.run_id, seq=message.seq, dispatch=message.dispatch, details=details
+        )
+        self._outbox.put(encode_entry(HEARTBEATS, heartbeat))
+
+    # -- stopping --------------------------------------------------------------------
+
+    async def hand_everything_back(self) -> None:
+        """The worker stops: what still runs goes to others. An `async def` is
+        cancelled and gets a moment to clean up; threads are left to themselves."""
+        for dispatch, attempt in list(self._running.items()):
+            attempt.abandon("the worker is shutting down")
+            self._outbox.hand_back(dispatch)
+        stopping = [
+            self._tasks[dispatch]
+            for dispatch, attempt in self._running.items()
+            if attempt.is_async and dispatch in self._tasks
+        ]
+        self._running.clear()
+        if stopping:
+            await asyncio.wait(stopping, timeout=1.0)
+
+    async def close(self) -> None:
+        for task in list(self._tasks.values()):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=1.0)
+        self._threads.close()
+
+
+def _claim(of: ActivityTask | ActivityReport) -> ActivityClaim:
+    return worker_service_pb2.ActivityClaim(run_id=of.run_id, seq=of.seq, dispatch=of.dispatch)

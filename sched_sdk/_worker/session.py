@@ -1,0 +1,147 @@
+"""What exists while a worker runs: its parts, wired together.
+
+engine ══ WorkerConnection ──frames──▶ WorkflowRunner ── RunDriver … ── StepRunner
+              ▲                    └─▶ ActivityRunner ── ActivityAttempt …
+              └────── Outbox ◀───────────────┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from sched_sdk._worker.activity_runner import ActivityRunner
+from sched_sdk._worker.connection import WorkerConnection
+from sched_sdk._worker.outbox import Outbox
+from sched_sdk._worker.step_runner import StepRunner
+from sched_sdk._worker.watchdog import Watchdog
+from sched_sdk._worker.workflow_runner import WorkflowRunner
+from sched_sdk.api.v1 import worker_service_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import grpc.aio
+
+    from sched_sdk._worker.registry import Registry
+
+__all__ = ["WorkerSession"]
+
+# Until the engine has said how long it waits.
+_DEFAULT_TASK_TIMEOUT_S = 10.0
+
+
+class WorkerSession:
+    """See the module. `close` ends it; it is not used again."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        hello: worker_service_pb2.WorkerHello,
+        addresses: tuple[str, ...],
+        *,
+        max_cached: int,
+        on_ready: Callable[[], None] | None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._hello = hello
+        self._on_ready = on_ready
+        self.welcomed = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._task_timeout_s = _DEFAULT_TASK_TIMEOUT_S
+        self._outbox = Outbox()
+        self._watchdog = Watchdog()
+        self._steps = StepRunner()
+        self._connection = WorkerConnection(
+            addresses, self._outbox, first_frame=self._first_frame, receive=self._receive
+        )
+        self._workflows = WorkflowRunner(
+            registry,
+            self._outbox,
+            self._steps,
+            self._watchdog.guard,
+            maximum_cached=max_cached,
+            channel=self._channel,
+            changed=self._changed.set,
+        )
+        self._activities = ActivityRunner(
+            registry, self._outbox, maximum_concurrent=hello.activity_slots
+        )
+        self._renewal = self._loop.call_later(self._task_timeout_s / 3, self._renew)
+
+    async def run(self) -> None:
+        try:
+            await self._connection.run()
+        finally:
+            self._renewal.cancel()
+            self._workflows.hand_everything_back()
+            await self._activities.close()
+            self._steps.close()
+            self._watchdog.close()
+
+    async def drain(self, within_s: float | None) -> None:
+        """Finish what is in hand, at most for so long."""
+        self._workflows.draining = self._activities.draining = True
+        self._outbox.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._workflows.busy or self._activities.busy:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    async def close(self) -> None:
+        """Hand back what is left, and end the stream behind it."""
+        self._workflows.hand_everything_back()
+        await self._activities.hand_everything_back()
+        self._outbox.close()
+
+    def _channel(self) -> grpc.aio.Channel | None:
+        return self._connection.channel
+
+    def _first_frame(self) -> bytes:
+        """Who this is, and everything that was not acknowledged."""
+        hello = worker_service_pb2.WorkerHello()
+        hello.CopyFrom(self._hello)
+        hello.running_activities.extend(self._activities.claims())
+        frame = worker_service_pb2.WorkerFrame(
+            hello=hello, drain=self._workflows.draining
+        ).SerializeToString()
+        return b"".join(
+            (frame, *self._workflows.unacknowledged(), *self._activities.unacknowledged())
+        )
+
+    def _receive(self, frame: worker_service_pb2.EngineFrame) -> None:
+        if frame.HasField("welcome"):
+            self._welcome(frame.welcome)
+        # Acknowledgements first: what they free may be needed by the tasks.
+        if frame.activity_acks:
+            self._activities.receive_acks(frame.activity_acks)
+        if frame.task_failure_acks:
+            self._workflows.receive_failure_acks(frame.task_failure_acks)
+        if frame.segment_acks:
+            self._workflows.receive_acks(frame.segment_acks)
+        if frame.activity_tasks:
+            self._activities.receive_tasks(frame.activity_tasks)
+        if frame.workflow_tasks:
+            self._workflows.receive_tasks(frame.workflow_tasks)
+        if frame.cancel_activities:
+            self._activities.receive_cancels(frame.cancel_activities)
+        if frame.lost_activities:
+            self._activities.receive_losses(frame.lost_activities)
+        self._changed.set()
+
+    def _welcome(self, welcome: worker_service_pb2.EngineWelcome) -> None:
+        if welcome.workflow_task_timeout_us:
+            self._task_timeout_s = welcome.workflow_task_timeout_us / 1_000_000
+            self._renewal.cancel()
+            self._renewal = self._loop.call_later(self._task_timeout_s / 3, self._renew)
+        if not self.welcomed.is_set():
+            self.welcomed.set()
+            if self._on_ready is not None:
+                self._on_ready()
+
+    def _renew(self) -> None:
+        period = self._task_timeout_s / 3
+        self._workflows.renew(period)
+        self._renewal = self._loop.call_later(period, self._renew)

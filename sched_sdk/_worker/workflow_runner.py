@@ -1,0 +1,329 @@
+"""Workflow tasks: from the engine to the run they belong to, and back.
+
+A task whose run is cached and stands at the task's `base` goes straight to
+it. Otherwise the run is built from its history, in slices between which the
+event loop gets its turn, and the further pages of a long one are read first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc.aio
+
+from sched_sdk._client.transport import call_details
+from sched_sdk._failures import failure_from_exception
+from sched_sdk._worker.cache import RunCache
+from sched_sdk._worker.outbox import TASK_FAILURES, encode_entry
+from sched_sdk._worker.run_driver import RunDriver
+from sched_sdk.api.v1 import history_pb2, worker_service_pb2
+from sched_sdk.errors import SchedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+
+    from sched_sdk._replay.steps import StepCall, StepOutcome
+    from sched_sdk._worker.activations import ActivationGuard
+    from sched_sdk._worker.outbox import Outbox
+    from sched_sdk._worker.registry import Registry
+    from sched_sdk._worker.run_driver import FailureCause
+    from sched_sdk._worker.step_runner import StepRunner
+    from sched_sdk.api.v1.worker_service_pb2 import SegmentAck, WorkflowTask
+
+__all__ = ["WorkflowRunner"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger("sched.worker")
+
+_GET_TASK_HISTORY = "/sched.v1.WorkerService/GetTaskHistory"
+_SLICE_EVENTS = 2_000
+_SDK_ERROR = history_pb2.WORKFLOW_TASK_FAILURE_CAUSE_SDK_ERROR
+
+
+class WorkflowRunner:
+    """All workflow tasks of a worker. `channel` gives the connection of the
+    current stream, for further pages of histories; `changed` is called when a
+    task is not in hand any more."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        outbox: Outbox,
+        steps: StepRunner,
+        guard: ActivationGuard,
+        *,
+        maximum_cached: int,
+        channel: Callable[[], grpc.aio.Channel | None],
+        changed: Callable[[], None],
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.guard = guard
+        self.draining = False
+        self._registry = registry
+        self._outbox = outbox
+        self._steps = steps
+        self._channel = channel
+        self._changed = changed
+        self._cache = RunCache(maximum_cached)
+        self._loading: dict[str, tuple[WorkflowTask, asyncio.Task[None]]] = {}
+        # Task failures that are not durable yet, by dispatch number.
+        self._failures: dict[int, bytes] = {}
+
+    # -- from the engine -------------------------------------------------------------
+
+    def receive_tasks(self, tasks: Iterable[WorkflowTask]) -> None:
+        for task in tasks:
+            try:
+                self._receive(task)
+            except Exception:
+                # Not renewed any more, so the engine gives it out again.
+                logger.exception("a task of workflow %s could not be begun", task.workflow_id)
+
+    def receive_acks(self, acks: Iterable[SegmentAck]) -> None:
+        for ack in acks:
+            driver = self._cache.find(ack.run_id)
+            if driver is not None:
+                driver.acknowledged(ack)
+
+    def receive_failure_acks(self, dispatches: Iterable[int]) -> None:
+        for dispatch in dispatches:
+            self._failures.pop(dispatch, None)
+
+    def unacknowledged(self) -> Iterator[bytes]:
+        """What a new stream begins with."""
+        yield from self._failures.values()
+        for driver in self._cache.busy:
+            entry = driver.unacknowledged
+            if entry:
+                yield entry
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is a task in hand, or a failure that is not durable."""
+        return bool(self._cache.busy_count or self._loading or self._failures)
+
+    def _receive(self, task: WorkflowTask) -> None:
+        if self.draining:
+            self._outbox.hand_back(task.dispatch)
+            return
+        loading = self._loading.get(task.run_id)
+        if loading is not None:
+            self._stop_loading(task.run_id)
+        driver = self._cache.find(task.run_id)
+        if driver is not None:
+            if task.dispatch <= driver.dispatch:
+                return  # overtaken on the way
+            if driver.base == task.base:
+                self._continue(driver, task)
+                return
+            self._drop(driver)
+        first = task.events[0] if task.events else b""
+        if (
+            task.full_history
+            and not task.more_pages
+            and len(task.events) <= _SLICE_EVENTS
+            and first
+        ):
+            driver = self._new_driver(task, first)
+            if task.base == 0 or driver.replay(task.events):
+                driver.open(task.events if task.base == 0 else (), task.last_event_id)
+        else:
+            loader = self.loop.create_task(self._load(task), name=f"sched-load-{task.workflow_id}")
+            self._loading[task.run_id] = (task, loader)
+
+    def _continue(self, driver: RunDriver, task: WorkflowTask) -> None:
+        if driver.dispatch:
+            driver.adopt(task.dispatch)
+            return
+        self._cache.set_busy(driver)
+        driver.take(task.dispatch, task.base)
+        driver.open(task.events, task.last_event_id)
+
+    def _new_driver(self, task: WorkflowTask, first_event: bytes) -> RunDriver:
+        started = history_pb2.HistoryEvent.FromString(first_event).workflow_started
+        definition = self._registry.workflows.get(started.workflow_type)
+        if definition is None:
+            error = SchedError(
+                f"this worker has no workflow named {started.workflow_type!r}; it has "
+                f"{', '.join(sorted(self._registry.workflows)) or 'none'}"
+            )
+            self._send_failure(task.run_id, task.dispatch, task.base, _SDK_ERROR, error)
+            raise error
+        driver = RunDriver(self, task.run_id, task.workflow_id, definition)
+        driver.take(task.dispatch, task.base)
+        self._cache.set_busy(driver)
+        return driver
+
+    # -- long histories --------------------------------------------------------------
+
+    async def _load(self, task: WorkflowTask) -> None:
+        driver: RunDriver | None = None
+        try:
+            async for events in self._history(task):
+                for start in range(0, len(events), _SLICE_EVENTS):
+                    part = events[start : start + _SLICE_EVENTS]
+                    if driver is None:
+                        driver = self._new_driver(task, part[0])
+                    if not await self._in_callback(driver.replay, part):
+                        return
+            if driver is not None:
+                await self._in_callback(driver.open, (), task.last_event_id)
+        except grpc.aio.AioRpcError as error:
+            logger.warning(
+                "the history of workflow %s could not be read (%s); its task goes back",
+                task.workflow_id,
+                call_details(error),
+            )
+            self._give_up_loading(task, driver)
+        except SchedError as error:
+            logger.error("workflow %s: %s", task.workflow_id, error)
+        except asyncio.CancelledError:
+            if driver is not None:
+                self._drop(driver)
+            raise
+        finally:
+            known = self._loading.get(task.run_id)
+            if known is not None and known[0] is task:
+                del self._loading[task.run_id]
+                self._changed()
+
+    async def _history(self, task: WorkflowTask) -> AsyncIterator[Sequence[bytes]]:
+        """The history in pages, from the first event to the task's last."""
+        last = 0
+        if task.full_history:
+            yield task.events
+            last = len(task.events)  # ids have no gaps
+            if not task.more_pages:
+                return
+        channel = self._channel()
+        if channel is None:
+            return  # the stream is gone, and the task with it
+        pages = channel.unary_stream(
+            _GET_TASK_HISTORY,
+            request_serializer=worker_service_pb2.GetTaskHistoryRequest.SerializeToString,
+            response_deserializer=worker_service_pb2.TaskHistoryPage.FromString,
+        )(
+            worker_service_pb2.GetTaskHistoryRequest(
+                run_id=task.run_id, after_event_id=last, last_event_id=task.last_event_id
+            )
+        )
+        try:
+            async for page in pages:
+                if page.events:
+                    yield page.events
+        finally:
+            pages.cancel()
+
+    async def _in_callback(self, function: Callable[..., T], *args: object) -> T:
+        """Workflow code runs on a loop of its own, which must not begin inside
+        an asyncio task of this one."""
+        future: asyncio.Future[T] = self.loop.create_future()
+
+        def call() -> None:
+            if future.cancelled():
+                return
+            try:
+                result = function(*args)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self.loop.call_soon(call)
+        return await future
+
+    def _give_up_loading(self, task: WorkflowTask, driver: RunDriver | None) -> None:
+        if driver is not None:
+            self._drop(driver)
+        self._outbox.hand_back(task.dispatch)
+
+    def _stop_loading(self, run_id: str) -> None:
+        _, loader = self._loading.pop(run_id)
+        loader.cancel()
+        driver = self._cache.find(run_id)
+        if driver is not None:
+            self._drop(driver)
+
+    def _drop(self, driver: RunDriver) -> None:
+        self._cache.remove(driver)
+        if not driver.dead:
+            driver.evict()
+
+    # -- for the drivers -------------------------------------------------------------
+
+    def send(self, entry: bytes) -> None:
+        self._outbox.put(entry)
+
+    def start_step(self, call: StepCall, done: Callable[[StepOutcome], None]) -> asyncio.Task[None]:
+        return self._steps.start(call, done)
+
+    def answered(self, driver: RunDriver) -> None:
+        self._cache.set_idle(driver)
+        for surplus in self._cache.surplus():
+            surplus.evict()
+            self._outbox.evicted(surplus.run_id)
+
+    def discard(self, driver: RunDriver) -> None:
+        self._cache.remove(driver)
+
+    def hand_back(self, driver: RunDriver) -> None:
+        self._cache.remove(driver)
+        self._outbox.hand_back(driver.dispatch)
+        self._changed()
+
+    def task_failed(
+        self, driver: RunDriver, cause: FailureCause.ValueType, error: BaseException
+    ) -> None:
+        self._cache.remove(driver)
+        logger.error(
+            "workflow %s cannot go on: %s", driver.workflow_id, error, exc_info=_unexpected(error)
+        )
+        self._send_failure(driver.run_id, driver.dispatch, driver.task_base, cause, error)
+
+    def _send_failure(
+        self,
+        run_id: str,
+        dispatch: int,
+        base: int,
+        cause: FailureCause.ValueType,
+        error: BaseException,
+    ) -> None:
+        failure = worker_service_pb2.WorkflowTaskFailure(
+            run_id=run_id,
+            dispatch=dispatch,
+            base=base,
+            cause=cause,
+            failure=failure_from_exception(error),
+        )
+        entry = encode_entry(TASK_FAILURES, failure)
+        self._failures[dispatch] = entry
+        self._outbox.put(entry)
+
+    # -- time ------------------------------------------------------------------------
+
+    def renew(self, older_than_s: float) -> None:
+        """Tell the engine that the tasks held for longer are still worked on."""
+        limit = self.loop.time() - older_than_s
+        held = {driver.dispatch for driver in self._cache.busy if driver.held_since <= limit}
+        held.update(task.dispatch for task, _ in self._loading.values())
+        if held:
+            self._outbox.renew(sorted(held))
+
+    def hand_everything_back(self) -> None:
+        """The worker stops: what is not answered goes to others."""
+        for run_id in list(self._loading):
+            task, _ = self._loading[run_id]
+            self._stop_loading(run_id)
+            self._outbox.hand_back(task.dispatch)
+        for driver in self._cache.clear():
+            driver.evict()
+            if driver.dispatch:
+                self._outbox.hand_back(driver.dispatch)
+
+
+def _unexpected(error: BaseException) -> BaseException | None:
+    """Errors of our own say what is to be said; others come with a traceback."""
+    return None if isinstance(error, SchedError) else error
