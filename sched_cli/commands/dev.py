@@ -1,0 +1,52 @@
+"""`sched dev`: an engine for development, and with an app a reloading worker."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sched_cli.options import DEFAULT_PORT, GraceOption, TaskQueueOption
+
+DEFAULT_DATABASE = ".sched/dev.db"
+
+
+def dev(
+    app: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[APP…]", help="Also run a worker that serves this, and follows its edits."
+        ),
+    ] = None,
+    db: Annotated[
+        str,
+        typer.Option(
+            "--db",
+            metavar="PATH",
+            envvar="SCHED_DB",
+            help="Where the engine keeps its state; :memory: forgets it at the end.",
+        ),
+    ] = DEFAULT_DATABASE,
+    host: Annotated[
+        str, typer.Option("--host", envvar="SCHED_HOST", help="The address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, envvar="SCHED_PORT", help="0 picks a free one."),
+    ] = DEFAULT_PORT,
+    task_queue: TaskQueueOption = "default",
+    grace: GraceOption = 8.0,
+) -> None:
+    """Run an engine on SQLite, and with APP also a worker that reloads."""
+    from sched_cli import loops
+    from sched_cli.dev_server import DevServer
+
+    server = DevServer(
+        database=db,
+        host=host,
+        port=port,
+        targets=tuple(app or ()),
+        task_queue=task_queue,
+        grace_s=grace,
+    )
+    loops.run(server.run())

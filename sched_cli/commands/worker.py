@@ -1,0 +1,56 @@
+"""`sched worker`: serve an app's workflows and activities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sched_cli.options import DEFAULT_ENGINE, EngineOption, GraceOption, TaskQueueOption
+
+if TYPE_CHECKING:
+    from sched_cli.reload.protocol import WorkerOptions
+
+
+def worker(
+    targets: Annotated[
+        list[str],
+        typer.Argument(metavar="APP [MORE…]", help="A file, a folder or a module, or several."),
+    ],
+    reload: Annotated[
+        bool, typer.Option("--reload", envvar="SCHED_RELOAD", help="Follow the edits of the code.")
+    ] = False,
+    task_queue: TaskQueueOption = "default",
+    grace: GraceOption = 8.0,
+    engine: EngineOption = DEFAULT_ENGINE,
+) -> None:
+    """Run a worker that serves the app's workflows and activities."""
+    from sched_cli import loops
+    from sched_cli.reload.protocol import WorkerOptions
+
+    options = WorkerOptions(tuple(targets), engine, task_queue, grace)
+    loops.run(_run_with_reload(options) if reload else _run(options))
+
+
+async def _run(options: WorkerOptions) -> None:
+    from sched_cli import loops
+    from sched_cli.apps import load_app
+    from sched_cli.render.worker_news import WorkerNews
+    from sched_cli.worker import serve_app
+
+    news = WorkerNews()
+    with loops.stop_on_signals() as stop:
+        app = load_app(options.targets)
+        await serve_app(app, options, stop, news.hear)
+
+
+async def _run_with_reload(options: WorkerOptions) -> None:
+    from sched_cli import loops
+    from sched_cli.reload.supervisor import Supervisor
+    from sched_cli.render.worker_news import WorkerNews
+
+    with loops.stop_on_signals() as stop:
+        supervisor = Supervisor(options, WorkerNews())
+        supervisor.start()
+        await stop.wait()
+        await supervisor.stop(gently=stop.gently)

@@ -1,0 +1,85 @@
+"""`sched workflow signal | cancel | terminate`: act on a workflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sched_cli.options import DEFAULT_ENGINE, EngineOption, WorkflowIdArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sched_sdk._client import Client, WorkflowHandle
+
+ReasonOption = Annotated[
+    str,
+    typer.Option("--reason", metavar="TEXT", envvar="SCHED_REASON", help="Goes into the history."),
+]
+
+
+def signal(
+    workflow_id: WorkflowIdArgument,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The signal's name.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="VALUE",
+            help="An argument: JSON, or else a string; repeatable.  [env var: SCHED_INPUT, one]",
+        ),
+    ] = None,
+    engine: EngineOption = DEFAULT_ENGINE,
+) -> None:
+    """Send a signal to a workflow."""
+    from sched_cli.values import parse_inputs
+
+    arguments = parse_inputs(inputs)
+    found = _act(engine, workflow_id, lambda handle: handle.signal(name, *arguments))
+    _confirm(f"Sent signal {name} to {found}.")
+
+
+def cancel(
+    workflow_id: WorkflowIdArgument,
+    reason: ReasonOption = "",
+    engine: EngineOption = DEFAULT_ENGINE,
+) -> None:
+    """Ask a workflow to stop; its code may clean up first."""
+    found = _act(engine, workflow_id, lambda handle: handle.cancel(reason))
+    _confirm(f"Asked {found} to cancel. What it does now: sched workflow show {found}")
+
+
+def terminate(
+    workflow_id: WorkflowIdArgument,
+    reason: ReasonOption = "",
+    engine: EngineOption = DEFAULT_ENGINE,
+) -> None:
+    """End a workflow at once; its code is not asked."""
+    found = _act(engine, workflow_id, lambda handle: handle.terminate(reason))
+    _confirm(f"Terminated {found}.")
+
+
+def _act(
+    engine: str,
+    given: str,
+    act: Callable[[WorkflowHandle[object]], Awaitable[None]],
+) -> str:
+    """Do it to the workflow that `given` means; returns the workflow's id."""
+    from sched_cli.connection import on_workflow, with_client
+
+    async def use(client: Client) -> str:
+        async def act_on(found: str) -> str:
+            await act(client.workflow(found))
+            return found
+
+        return await on_workflow(client, given, act_on)
+
+    return with_client(engine, use)
+
+
+def _confirm(message: str) -> None:
+    from sched_cli.render import console
+
+    console.say(message)

@@ -1,0 +1,200 @@
+"""`sched workflow list | count | show`: how things stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sched_cli.options import (
+    DEFAULT_ENGINE,
+    EngineOption,
+    OutputFormat,
+    OutputOption,
+    WorkflowIdArgument,
+)
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    from sched_sdk._client import Client
+    from sched_sdk._client.models import WorkflowCount, WorkflowDescription, WorkflowInfo
+
+    class Filters(TypedDict):
+        """What `list_workflows` and `count_workflows` of the client take."""
+
+        status: list[str] | None
+        workflow_type: str | None
+        task_queue: str | None
+        id_prefix: str | None
+
+
+_STATUSES = (
+    "RUNNING",
+    "COMPLETED",
+    "FAILED",
+    "CANCELED",
+    "TERMINATED",
+    "TIMED_OUT",
+    "CONTINUED_AS_NEW",
+)
+
+StatusOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        metavar="STATUS",
+        envvar="SCHED_STATUS",
+        help="Only those that are RUNNING, COMPLETED, FAILED …; repeatable.",
+    ),
+]
+TypeOption = Annotated[
+    str | None,
+    typer.Option("--type", metavar="NAME", envvar="SCHED_TYPE", help="Only this workflow type."),
+]
+FilterQueueOption = Annotated[
+    str | None,
+    typer.Option("--task-queue", metavar="NAME", help="Only those of this task queue."),
+]
+IdPrefixOption = Annotated[
+    str | None,
+    typer.Option(
+        "--id", metavar="PREFIX", envvar="SCHED_ID_PREFIX", help="Only ids that begin with this."
+    ),
+]
+
+
+def list_workflows(
+    status: StatusOption = None,
+    workflow_type: TypeOption = None,
+    task_queue: FilterQueueOption = None,
+    id_prefix: IdPrefixOption = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, envvar="SCHED_LIMIT", help="How many at most.")
+    ] = 20,
+    output: OutputOption = OutputFormat.TABLE,
+    engine: EngineOption = DEFAULT_ENGINE,
+) -> None:
+    """List workflows, the newest first."""
+    from sched_cli.connection import with_client
+
+    filters = _filters(status, workflow_type, task_queue, id_prefix)
+
+    async def read(client: Client) -> list[WorkflowInfo]:
+        # One more than is shown tells whether there are more.
+        return [run async for run in client.list_workflows(**filters, limit=limit + 1)]
+
+    found = with_client(engine, read)
+    _print_list(found[:limit], output)
+    if len(found) > limit:
+        from sched_cli.render import console
+
+        console.hint(
+            f"There are more; --limit {limit * 5} shows them, sched workflow count counts."
+        )
+
+
+def count(
+    status: StatusOption = None,
+    workflow_type: TypeOption = None,
+    task_queue: FilterQueueOption = None,
+    id_prefix: IdPrefixOption = None,
+    output: OutputOption = OutputFormat.TABLE,
+    engine: EngineOption = DEFAULT_ENGINE,
+) -> None:
+    """Count workflows by status."""
+    from sched_cli.connection import with_client
+
+    filters = _filters(status, workflow_type, task_queue, id_prefix)
+
+    async def read(client: Client) -> WorkflowCount:
+        return await client.count_workflows(**filters)
+
+    counted = with_client(engine, read)
+    if output is OutputFormat.TABLE:
+        from sched_cli.render import console
+        from sched_cli.render.workflows import count_table
+
+        console.data().print(count_table(counted))
+    else:
+        _print_object(counted, output)
+
+
+def show(
+    workflow_id: WorkflowIdArgument,
+    output: OutputOption = OutputFormat.TABLE,
+    engine: EngineOption = DEFAULT_ENGINE,
+) -> None:
+    """Show one workflow: how it stands, what it waits for, how it ended."""
+    from sched_cli.connection import on_workflow, with_client
+
+    async def read(client: Client) -> WorkflowDescription:
+        return await on_workflow(
+            client, workflow_id, lambda found: client.workflow(found).describe()
+        )
+
+    description = with_client(engine, read)
+    if output is not OutputFormat.TABLE:
+        _print_object(description, output)
+        return
+    from datetime import UTC, datetime
+
+    from sched_cli.render import console
+    from sched_cli.render.workflows import description_lines
+
+    for line in description_lines(description, datetime.now(UTC)):
+        console.data().print(line)
+
+
+def _filters(
+    status: list[str] | None,
+    workflow_type: str | None,
+    task_queue: str | None,
+    id_prefix: str | None,
+) -> Filters:
+    return {
+        "status": [_check_status(one) for given in status for one in given.split(",")]
+        if status
+        else None,
+        "workflow_type": workflow_type,
+        "task_queue": task_queue,
+        "id_prefix": id_prefix,
+    }
+
+
+def _check_status(given: str) -> str:
+    status = given.upper().replace("-", "_")
+    if status not in _STATUSES:
+        from sched_cli.errors import UsageError
+
+        raise UsageError(f"--status {given!r} is none of {', '.join(_STATUSES)}.")
+    return status
+
+
+def _print_list(runs: list[WorkflowInfo], output: OutputFormat) -> None:
+    from sched_cli.render import plain
+
+    if output is OutputFormat.JSON:
+        plain.print_json(runs)
+    elif output is OutputFormat.JSONL:
+        for run in runs:
+            plain.print_json_line(run)
+    else:
+        from datetime import UTC, datetime
+
+        from sched_cli.render import console
+        from sched_cli.render.workflows import workflow_table
+
+        if runs:
+            console.data().print(workflow_table(runs, datetime.now(UTC)))
+        else:
+            console.hint("There are no such workflows.")
+
+
+def _print_object(value: object, output: OutputFormat) -> None:
+    from sched_cli.render import plain
+
+    if output is OutputFormat.JSON:
+        plain.print_json(value)
+    else:
+        plain.print_json_line(value)

@@ -1,0 +1,135 @@
+"""`sched workflow start`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sched_cli.options import (
+    DEFAULT_ENGINE,
+    EngineOption,
+    OutputFormat,
+    OutputOption,
+    TaskQueueOption,
+)
+
+if TYPE_CHECKING:
+    from sched_sdk._client import Client, WorkflowHandle
+
+
+class IdConflict(StrEnum):
+    """What to do when a workflow with the id is running already."""
+
+    FAIL = "fail"
+    USE_EXISTING = "use_existing"
+    TERMINATE_EXISTING = "terminate_existing"
+
+
+def start(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The workflow's name.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="VALUE",
+            help="An argument: JSON, or else a string; repeatable.  [env var: SCHED_INPUT, one]",
+        ),
+    ] = None,
+    workflow_id: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            metavar="ID",
+            envvar="SCHED_WORKFLOW_ID",
+            help="The workflow's id, if you choose.",
+        ),
+    ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", "-w", envvar="SCHED_WAIT", help="Wait, and print the result."),
+    ] = False,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow", "-f", envvar="SCHED_FOLLOW", help="The same, showing the history grow."
+        ),
+    ] = False,
+    task_queue: TaskQueueOption = "default",
+    execution_timeout: Annotated[
+        str | None,
+        typer.Option(
+            "--execution-timeout",
+            metavar="DURATION",
+            envvar="SCHED_EXECUTION_TIMEOUT",
+            help="End it as TIMED_OUT after this long (30s, 5m, 1h30m).",
+        ),
+    ] = None,
+    start_delay: Annotated[
+        str | None,
+        typer.Option(
+            "--start-delay",
+            metavar="DURATION",
+            envvar="SCHED_START_DELAY",
+            help="Begin only after this long.",
+        ),
+    ] = None,
+    id_conflict: Annotated[
+        IdConflict,
+        typer.Option(
+            "--id-conflict",
+            envvar="SCHED_ID_CONFLICT",
+            help="What to do when a workflow with this id is running.",
+        ),
+    ] = IdConflict.FAIL,
+    output: OutputOption = OutputFormat.TABLE,
+    engine: EngineOption = DEFAULT_ENGINE,
+) -> None:
+    """Start a workflow. Prints its id, or with --wait its result."""
+    from sched_cli.connection import with_client
+    from sched_cli.values import parse_duration, parse_inputs
+
+    arguments = parse_inputs(inputs)
+    options: dict[str, Any] = {
+        "id": workflow_id,
+        "task_queue": task_queue,
+        "execution_timeout": parse_duration(execution_timeout, "--execution-timeout"),
+        "start_delay": parse_duration(start_delay, "--start-delay"),
+        "id_conflict": id_conflict.value,
+    }
+
+    async def use(client: Client) -> None:
+        handle = await client.start_workflow(name, *arguments, **options)
+        if wait or follow:
+            await _wait(handle, output, follow=follow)
+        else:
+            _print_started(handle, output)
+
+    with_client(engine, use)
+
+
+async def _wait(handle: WorkflowHandle[Any], output: OutputFormat, *, follow: bool) -> None:
+    from sched_cli.render import console
+    from sched_cli.waiting import print_result, show_events
+
+    console.hint(f"started {handle.id}")
+    if follow:
+        await show_events(handle, console.messages(), follow=True)
+    await print_result(handle, output)
+
+
+def _print_started(handle: WorkflowHandle[Any], output: OutputFormat) -> None:
+    from sched_cli.render import console, plain
+
+    ids = {"workflow_id": handle.id, "run_id": handle.run_id}
+    if output is OutputFormat.JSON:
+        plain.print_json(ids)
+    elif output is OutputFormat.JSONL:
+        plain.print_json_line(ids)
+    else:
+        sys.stdout.write(f"{handle.id}\n")
+        sys.stdout.flush()
+        console.hint(f"Its result: sched workflow result {handle.id}")

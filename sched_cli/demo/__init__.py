@@ -1,0 +1,1 @@
+"""`make demo`: a workflow survives kill -9 of its worker and of its engine."""

@@ -1,0 +1,117 @@
+"""The dev server: engine and supervisor in one process, the worker in a child."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sched_cli import loops
+from sched_cli.errors import CliError, UsageError
+from sched_cli.options import DEFAULT_PORT
+from sched_cli.render import console
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from sched_cli.reload.supervisor import Supervisor
+    from sched_server import EngineServer
+
+MEMORY = ":memory:"
+# Clients that wait for something get this long to hear that the engine goes.
+_ENGINE_GRACE_S = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevServer:
+    """What `sched dev` was asked to run."""
+
+    database: str
+    """A path, or ":memory:"."""
+    host: str
+    port: int
+    targets: tuple[str, ...]
+    task_queue: str
+    grace_s: float
+
+    async def run(self) -> None:
+        """Serve until SIGINT or SIGTERM.
+
+        Raises CliError when the engine cannot start.
+        """
+        with loops.stop_on_signals() as stop:
+            if self.targets:
+                from sched_cli.targets import find_targets
+
+                find_targets(self.targets)  # a wrong name is said before anything starts
+            engine = await self._start_engine()
+            try:
+                self._say_what_serves(engine.address)
+                supervisor = self._start_worker(engine.address) if self.targets else None
+                await _first_of(stop.wait(), engine.wait())
+                # Someone who stops the dev server waits for their prompt, and its
+                # workflows go on at the next start: nothing is worth a wait.
+                if supervisor is not None:
+                    await supervisor.stop(gently=False)
+            finally:
+                await engine.stop(grace_s=_ENGINE_GRACE_S)
+
+    async def _start_engine(self) -> EngineServer:
+        from sched_server import EngineServer, EngineSettings, EngineStartError
+
+        database: Path | str = self.database
+        if database != MEMORY:
+            database = Path(database)
+            _make_folder(database)
+        server = EngineServer(EngineSettings(db=database, host=self.host, port=self.port))
+        try:
+            await server.start()
+        except EngineStartError as error:
+            raise CliError(str(error)) from error
+        return server
+
+    def _start_worker(self, address: str) -> Supervisor:
+        from sched_cli.reload.protocol import WorkerOptions
+        from sched_cli.reload.supervisor import Supervisor
+        from sched_cli.render.worker_news import WorkerNews
+
+        options = WorkerOptions(self.targets, address, self.task_queue, self.grace_s)
+        supervisor = Supervisor(options, WorkerNews())
+        supervisor.start()
+        return supervisor
+
+    def _say_what_serves(self, address: str) -> None:
+        state = "in memory, forgotten at the end" if self.database == MEMORY else self.database
+        console.labelled("engine", address, "green")
+        console.labelled("state", state)
+        engine = "" if self.port == DEFAULT_PORT else f" --engine {address}"
+        if self.targets:
+            console.labelled("next", f"sched workflow start NAME --input VALUE --wait{engine}")
+        else:
+            console.labelled("next", f"sched worker app.py --reload{engine}")
+        console.labelled("", "Ctrl-C stops it; what runs goes on at the next start.", "dim")
+
+
+async def _first_of(*waits: Coroutine[Any, Any, None]) -> None:
+    """Return when the first of them has; the others are cancelled."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _make_folder(database: Path) -> None:
+    """Make the database's folder, and keep it out of version control."""
+    folder = database.parent
+    try:
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            if folder.name == ".sched":
+                (folder / ".gitignore").write_text("*\n")
+    except OSError as error:
+        raise UsageError(
+            f"The folder {folder} cannot be made ({error.strerror}). Choose another --db."
+        ) from error

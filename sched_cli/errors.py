@@ -1,0 +1,63 @@
+"""What goes wrong at the command line, and the exit code that says so.
+
+0  fine
+1  the workflow did not complete, or the command itself failed
+2  usage: an option, an argument or a file that cannot be used
+3  no engine answers
+4  no such workflow
+
+130  interrupted; `sched dev` and `sched worker` end with 0 instead, because
+     an interrupt is how they are meant to be stopped
+"""
+
+from __future__ import annotations
+
+import sys
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+EXIT_NOT_FOUND = 4
+EXIT_INTERRUPTED = 130
+
+
+class CliError(Exception):
+    """A message for people (what is wrong, and what to do next) and an exit code."""
+
+    def __init__(self, message: str, *, exit_code: int = EXIT_FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class UsageError(CliError):
+    """An option, an argument or a file that cannot be used."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, exit_code=EXIT_USAGE)
+
+
+class NotFoundError(CliError):
+    """No such workflow."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, exit_code=EXIT_NOT_FOUND)
+
+
+def explain(error: Exception) -> CliError | None:
+    """What to tell people about an error of the SDK; None for one that is a bug."""
+    if isinstance(error, CliError):
+        return error
+    # Only a command that imported the SDK can have raised one of its errors.
+    if "sched_sdk.errors" not in sys.modules:
+        return None
+    from sched_sdk import errors
+
+    if isinstance(error, errors.EngineUnavailableError):
+        return CliError(str(error), exit_code=EXIT_UNREACHABLE)
+    if isinstance(error, errors.WorkflowNotFoundError):
+        return NotFoundError(str(error))
+    if isinstance(error, (errors.InvalidArgumentError, errors.LimitExceededError)):
+        return UsageError(str(error))
+    if isinstance(error, errors.SchedError):
+        return CliError(str(error))
+    return None

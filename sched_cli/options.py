@@ -1,0 +1,56 @@
+"""Options that several commands share, each with its environment variable."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+DEFAULT_PORT = 50051
+DEFAULT_ENGINE = f"localhost:{DEFAULT_PORT}"
+
+
+class OutputFormat(StrEnum):
+    """How a command that reads shows what it read."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="HOST:PORT[,…]",
+        envvar=["SCHED_ENGINE_ADDRESS", "ENGINE_ADDRESS"],
+        help="Where the engine is; several addresses for replicas.",
+    ),
+]
+OutputOption = Annotated[
+    OutputFormat,
+    typer.Option("--output", "-o", envvar="SCHED_OUTPUT", help="How to show it."),
+]
+TaskQueueOption = Annotated[
+    str,
+    typer.Option(
+        "--task-queue",
+        metavar="NAME",
+        envvar=["SCHED_TASK_QUEUE", "TASK_QUEUE"],
+        help="The queue that workers take the work from.",
+    ),
+]
+GraceOption = Annotated[
+    float,
+    typer.Option(
+        "--grace",
+        metavar="SECONDS",
+        min=0,
+        envvar="SCHED_SHUTDOWN_GRACE_SECONDS",
+        help="How long running activities may take to finish after SIGTERM or a reload.",
+    ),
+]
+WorkflowIdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The workflow's id, or the beginning of it.")
+]

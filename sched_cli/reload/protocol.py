@@ -1,0 +1,95 @@
+r"""What a child tells its supervisor, and how each learns of the other's death.
+
+They share a socket pair. The child writes one JSON object a line:
+
+    {"state": "waiting", "message": "…"}     no engine yet; goes on trying
+    {"state": "ready", "workflows": […], "activities": […], "build_id": "…"}
+    {"state": "failed", "message": "…"}      cannot serve this code; exits
+    {"state": "draining"}                    was asked to go, and still finishes
+                                             what it has in hand
+
+The supervisor writes nothing. When its end closes, by its will or because it
+was killed, the child stops at once. To let a child finish its work first, the
+supervisor sends it SIGTERM.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class ChildReport:
+    """One line from a child."""
+
+    state: Literal["waiting", "ready", "failed", "draining"]
+    message: str = ""
+    workflows: list[str] = field(default_factory=list)
+    activities: list[str] = field(default_factory=list)
+    build_id: str = ""
+
+    def encode(self) -> bytes:
+        """The line, with its end."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def decode(cls, line: bytes) -> ChildReport:
+        """The report that `encode` made."""
+        return cls(**json.loads(line))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """What a worker process needs to know, passed to a child as its argument."""
+
+    targets: tuple[str, ...]
+    engine: str
+    task_queue: str
+    grace_s: float
+    """How long running activities may take to finish after SIGTERM."""
+    debug: bool = False
+
+    def encode(self) -> str:
+        """As a command line argument."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, text: str) -> WorkerOptions:
+        """The options that `encode` wrote."""
+        fields = json.loads(text)
+        return cls(**{**fields, "targets": tuple(fields["targets"])})
+
+
+class SupervisorLink:
+    """The child's end of the socket pair.
+
+    `when_gone` is called, from a thread of its own, as soon as the supervisor's
+    end is closed; a thread, because code of the app may hold up the event loop.
+    """
+
+    def __init__(self, file_descriptor: int, *, when_gone: Callable[[], None]) -> None:
+        # What the app's own activities start must not keep the socket open.
+        os.set_inheritable(file_descriptor, False)
+        self._socket = socket.socket(fileno=file_descriptor)
+        self.when_gone = when_gone
+        threading.Thread(target=self._watch, name="supervisor-link", daemon=True).start()
+
+    def report(self, report: ChildReport) -> None:
+        """Tell the supervisor; nothing happens if it is gone."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(report.encode())
+
+    def _watch(self) -> None:
+        with contextlib.suppress(OSError):
+            while self._socket.recv(1024):
+                pass
+        self.when_gone()

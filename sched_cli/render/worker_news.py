@@ -1,0 +1,89 @@
+"""What a worker and its supervisor tell people, in lines on stderr."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from sched_cli.render.console import labelled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sched_cli.reload.protocol import ChildReport
+
+_SHOWN_FILES = 3
+
+
+class WorkerNews:
+    """An announcer (see `sched_cli.reload.supervisor`) that prints."""
+
+    def __init__(self) -> None:
+        self._waiting = ""
+
+    def hear(self, report: ChildReport) -> None:
+        """The reports of a worker in this process."""
+        if report.state == "waiting":
+            self.waiting(report.message)
+        elif report.state == "ready":
+            self.serving(report, reloaded=False, seconds=0)
+        elif report.state == "draining":
+            labelled("worker", "finishes what is running; Ctrl-C ends it at once", "dim")
+
+    def waiting(self, message: str) -> None:
+        """The worker cannot reach its engine yet."""
+        if message != self._waiting:
+            self._waiting = message
+            labelled("worker", message, "yellow")
+
+    def serving(self, report: ChildReport, *, reloaded: bool, seconds: float) -> None:
+        """New code serves."""
+        self._waiting = ""
+        if reloaded:
+            labelled("reload", f"the new code serves after {seconds:.1f} s", "green")
+        else:
+            labelled("worker", f"serves {served(report)}", "green")
+
+    def edited(self, files: Sequence[Path]) -> None:
+        """Code was edited."""
+        names = [os.path.relpath(path) for path in files]
+        more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+        labelled("reload", f"{', '.join(names[:_SHOWN_FILES])}{more} changed", "cyan")
+
+    def failed(self, message: str, *, old_code_serves: bool) -> None:
+        """The newest code cannot be served."""
+        going_on = (
+            "The code from before goes on serving; save the mended file."
+            if old_code_serves
+            else "No worker runs; it starts when the file is mended and saved."
+        )
+        labelled("error", f"{message}\n{going_on}", "red")
+
+    def crashed(self, how: str, *, restart_in_s: float) -> None:
+        """The worker process died."""
+        again = (
+            f"starts again in {restart_in_s:g} s" if restart_in_s else "the next one is starting"
+        )
+        labelled("error", f"the worker process {how}; {again}", "red")
+
+    def leaving(self, *, grace_s: float) -> None:
+        """A process that was asked to go still finishes what it has in hand."""
+        labelled("worker", f"the old code finishes what is running (at most {grace_s:g} s)", "dim")
+
+    def problem(self, message: str) -> None:
+        """Something else that people should know."""
+        labelled("error", message, "red")
+
+
+def served(report: ChildReport) -> str:
+    """What a worker serves: names, as many as fit a line or two."""
+    parts = []
+    for names, singular, plural in (
+        (report.workflows, "workflow", "workflows"),
+        (report.activities, "activity", "activities"),
+    ):
+        if names:
+            shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+            parts.append(f"{singular if len(names) == 1 else plural} {shown}")
+    return " and ".join(parts)

@@ -1,0 +1,131 @@
+"""Workflows on a terminal: lists, counts, one in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sched_cli.render.failures import failure_lines
+from sched_cli.render.plain import compact, dumps
+from sched_cli.render.times import ago, duration, local, size, until
+from sched_cli.render.why import reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rich.table import Table
+    from rich.text import Text
+
+    from sched_sdk._client.models import (
+        WorkflowCount,
+        WorkflowDescription,
+        WorkflowInfo,
+        WorkflowStatus,
+    )
+
+_STATUS_STYLES = {
+    "RUNNING": "blue",
+    "COMPLETED": "green",
+    "FAILED": "bold red",
+    "TIMED_OUT": "red",
+    "TERMINATED": "red",
+    "CANCELED": "yellow",
+    "CONTINUED_AS_NEW": "cyan",
+}
+_VALUE_LIMIT = 200
+
+
+def status_text(status: WorkflowStatus) -> Text:
+    """A status in its colour."""
+    from rich.text import Text
+
+    return Text(status.value, style=_STATUS_STYLES.get(status.value, ""))
+
+
+def workflow_table(runs: Sequence[WorkflowInfo], now: datetime) -> Table:
+    """A list of runs, one a line."""
+    table = plain_table("ID", "TYPE", "STATUS", "STARTED", "TOOK", "EVENTS")
+    table.columns[-1].justify = "right"
+    for run in runs:
+        took = duration(run.close_time - run.start_time) if run.close_time else ""
+        table.add_row(
+            run.workflow_id,
+            run.workflow_type,
+            status_text(run.status),
+            ago(run.start_time, now),
+            took,
+            str(run.history_length),
+        )
+    # Ids are there to be copied; the rest gives way on a narrow terminal.
+    table.columns[0].overflow = "fold"
+    return table
+
+
+def count_table(count: WorkflowCount) -> Table:
+    """How many, by status, and in all."""
+    table = plain_table("STATUS", "WORKFLOWS")
+    table.columns[-1].justify = "right"
+    for status, number in count.by_status.items():
+        table.add_row(status_text(status), str(number))
+    table.add_row("total", str(count.total))
+    return table
+
+
+def plain_table(*titles: str) -> Table:
+    """Columns with two spaces between them, no lines: good to read, to copy and to cut."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title in titles:
+        table.add_column(title, no_wrap=True)
+    return table
+
+
+def description_lines(description: WorkflowDescription, now: datetime) -> list[Text]:
+    """One workflow in full: how it stands, why, what is pending, how it ended."""
+    from rich.text import Text
+
+    info = description.info
+    heading = Text.assemble(
+        (info.workflow_type, "bold"), "  ", info.workflow_id, "  ", status_text(info.status)
+    )
+    lines = [heading]
+    lines += [
+        Text("  " + reason.text, style="yellow" if reason.stuck else "")
+        for reason in reasons(description, now)
+    ]
+    lines.append(Text())
+    lines += [_field(name, value) for name, value in _facts(description, now)]
+    if description.status == "COMPLETED":
+        lines.append(_field("Result", _value(description.result)))
+    if description.failure is not None:
+        lines += [Text(), *failure_lines(description.failure)]
+    return lines
+
+
+def _field(name: str, value: str) -> Text:
+    from rich.text import Text
+
+    return Text.assemble((f"{name:<12}", "dim"), value)
+
+
+def _value(value: Any) -> str:
+    text = dumps(value, pretty=False)
+    return text if len(text) <= _VALUE_LIMIT else f"{compact(value, _VALUE_LIMIT)} (-o json: all)"
+
+
+def _facts(description: WorkflowDescription, now: datetime) -> list[tuple[str, str]]:
+    info = description.info
+    started = f"{local(info.start_time)} ({ago(info.start_time, now)})"
+    facts = [("Run", info.run_id), ("Task queue", info.task_queue), ("Started", started)]
+    if info.close_time is not None:
+        took = duration(info.close_time - info.start_time)
+        facts.append(("Ended", f"{local(info.close_time)} (took {took})"))
+    if description.execution_deadline is not None and info.close_time is None:
+        deadline = description.execution_deadline
+        facts.append(("Times out", f"{local(deadline)} ({until(deadline, now)})"))
+    events = "event" if info.history_length == 1 else "events"
+    history = f"{info.history_length} {events}, {size(description.history_bytes)}"
+    facts.append(("History", f"{history}: sched workflow history {info.workflow_id}"))
+    facts += [("Input", _value(argument)) for argument in description.input]
+    return facts

@@ -1,0 +1,100 @@
+"""Serving an app: one worker, from its first connection to a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sched_cli.connection import no_engine_message
+from sched_cli.reload.protocol import ChildReport, WorkerOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sched_cli.apps import App
+    from sched_cli.loops import StopRequest
+    from sched_sdk import Worker
+
+# Without an engine for so long, people should know what the worker waits for.
+_TELL_AFTER_S = 1.0
+
+
+async def serve_app(
+    app: App,
+    options: WorkerOptions,
+    stop: StopRequest,
+    report: Callable[[ChildReport], None],
+) -> None:
+    """Serve until `stop` is requested; `report` hears of every change of state.
+
+    After a gentle stop running activities have the grace period to finish; what
+    is still running then, or at once after an urgent stop, is handed back to the
+    engine and runs again elsewhere.
+    """
+    from sched_sdk import Worker
+
+    worker = Worker(
+        options.engine,
+        task_queue=options.task_queue,
+        workflows=app.workflows,
+        activities=app.activities,
+        build_id=app.build_id,
+        graceful_shutdown=options.grace_s,
+    )
+    running = asyncio.create_task(worker.run(), name="worker")
+    telling = asyncio.create_task(_tell_when_ready(worker, app, options, report))
+    stopping = asyncio.create_task(_stop_when_asked(worker, running, stop, report))
+    try:
+        await running
+    except asyncio.CancelledError:
+        if not stop.requested:
+            raise
+    finally:
+        telling.cancel()
+        stopping.cancel()
+        await asyncio.wait([telling, stopping])
+
+
+async def _tell_when_ready(
+    worker: Worker, app: App, options: WorkerOptions, report: Callable[[ChildReport], None]
+) -> None:
+    ready = asyncio.ensure_future(worker.ready())
+    try:
+        if not (await asyncio.wait([ready], timeout=_TELL_AFTER_S))[0]:
+            report(ChildReport("waiting", message=no_engine_message(options.engine)))
+        await ready
+    finally:
+        ready.cancel()
+    report(
+        ChildReport(
+            "ready",
+            workflows=list(app.workflow_names),
+            activities=list(app.activity_names),
+            build_id=app.build_id,
+        )
+    )
+
+
+async def _stop_when_asked(
+    worker: Worker,
+    running: asyncio.Task[None],
+    stop: StopRequest,
+    report: Callable[[ChildReport], None],
+) -> None:
+    await stop.wait()
+    if stop.gently:
+        finishing = asyncio.ensure_future(worker.stop())
+        hurry = asyncio.ensure_future(stop.wait_until_urgent())
+        try:
+            waits = {finishing, hurry}
+            done, _ = await asyncio.wait(
+                waits, timeout=_TELL_AFTER_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                report(ChildReport("draining"))
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            finishing.cancel()
+            hurry.cancel()
+    # Ends what is left; what the worker had in hand runs again elsewhere.
+    running.cancel()

@@ -1,0 +1,62 @@
+"""What a command imports decides how fast it starts, so that is what is tested;
+the clock only has the last word."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.cli.support import SCHED, clean_environment
+
+_LIST_MODULES = """
+import json, sys
+from sched_cli.main import run
+try:
+    run(sys.argv[1:])
+except SystemExit:
+    pass
+print("\\n" + json.dumps(sorted(sys.modules)))
+"""
+_NEVER = {"sched_server", "textual", "starlette", "watchfiles", "uvloop", "anyio"}
+
+
+def _modules_of(*arguments: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _LIST_MODULES, *arguments],
+        env=clean_environment(SCHED_ENGINE_ADDRESS="127.0.0.1:1"),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["workflow", "--help"], ["dev", "--help"], ["-h"]]
+)
+def test_help_imports_next_to_nothing(arguments: list[str]) -> None:
+    modules = _modules_of(*arguments)
+    heavy = _NEVER | {"rich", "grpc", "google.protobuf", "sched_sdk", "asyncio", "msgspec"}
+    assert not heavy & modules
+
+
+def test_a_workflow_command_imports_the_client_only() -> None:
+    modules = _modules_of("workflow", "list")
+    assert "grpc" in modules, "the command did get as far as connecting"
+    assert not _NEVER & modules
+    for part in ("_replay", "_worker", "_context"):
+        assert f"sched_sdk.{part}" not in modules
+
+
+def test_help_is_quick() -> None:
+    def seconds() -> float:
+        started = time.perf_counter()
+        subprocess.run([*SCHED, "--help"], check=True, capture_output=True)
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(3)) < 0.25
