@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sched.engine")
 
 REFILL_PAGE = 1_000
+# A task that is ready for so long although a worker is free was forgotten.
+RECONCILE_AFTER_US = 5_000_000
 # Pause before a backlog is tried again after a store failure.
 _RETRY_S = 0.5
 # Runs whose workflow task failed that are remembered per key, to hasten them
@@ -298,6 +300,22 @@ class Dispatcher:
             await self._queue.publish([task])
             return
         self._group.assign(execution, task.seq, session)
+
+    async def reconcile(self) -> None:
+        """Rows that have been ready for a while although workers are free mean
+        that a delivery was lost; read the key's backlog from the rows again."""
+        store, number = self._group.store, self._group.number
+        before_us = self._group.clock.now_us() - RECONCILE_AFTER_US
+        for key, _ in await store.ready_task_keys(number):
+            if key in self._backlogs or self._workers.pick(key, None) is None:
+                continue
+            oldest = await store.ready_tasks(number, key, after=None, limit=1)
+            if not oldest or oldest[0].ready_since_us > before_us or key in self._backlogs:
+                continue
+            execution = self._group.cache.get(oldest[0].run_key)
+            if execution is None or (execution.holder is None and execution.settled):
+                self._backlog(key).refill = True
+                self._wake_backlog(key)
 
     # ------------------------------------------------------------ failing tasks
 

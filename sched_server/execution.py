@@ -93,20 +93,18 @@ class Execution:
         """Everything that was decided is durable."""
         return self.pending is None and self.in_flight is None
 
-    def whole_history(self) -> list[bytes] | None:
-        """The committed history, if memory has all of it."""
+    def whole_history(self) -> list[tuple[int, bytes]] | None:
+        """The committed history by event id, if memory has all of it."""
         if self.state.base:
             return None
-        recent, last = self.recent, self.committed_event_id
-        if last == 1:
-            return [recent[1]]
-        events = [data for event_id, data in recent.items() if event_id <= last]
+        last = self.committed_event_id
+        events = [item for item in self.recent.items() if item[0] <= last]
         return events if len(events) == last else None
 
-    def unseen_events(self) -> list[bytes]:
-        """The committed events for the code that no segment has seen."""
+    def unseen_events(self) -> list[tuple[int, bytes]]:
+        """The committed events for the code that no segment has seen, by id."""
         recent, last = self.recent, self.committed_event_id
-        return [recent[event_id] for event_id in self.state.unseen if event_id <= last]
+        return [(i, recent[i]) for i in self.state.unseen if i <= last]
 
     def prune_recent(self) -> None:
         """A segment was accepted: only what it has not seen is needed further."""

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sched.engine")
 
 SHARDS = 1024
+RECONCILE_EVERY_S = 5.0
 
 _RESOLVES_ACTIVITY = frozenset(
     {
@@ -135,6 +136,7 @@ class ShardGroup:
         self.spawn(self._committer.run())
         self.spawn(self.timers.run())
         self.spawn(self._watch_overdue_tasks())
+        self.spawn(self._reconcile())
 
     async def close(self) -> None:
         """Commit what waits, then stop."""
@@ -437,6 +439,14 @@ class ShardGroup:
                     execution.holder.session.identity,
                 )
                 self.lose_workflow_task(execution)
+
+    async def _reconcile(self) -> None:
+        while True:
+            await asyncio.sleep(RECONCILE_EVERY_S)
+            try:
+                await self.dispatcher.reconcile()
+            except StoreError as error:
+                logger.warning("waiting tasks could not be read: %s", error)
 
     def lose_workflow_task(self, execution: Execution, *, returned: bool = False) -> None:
         """Nobody works on the run's task any more; give it out again."""

@@ -22,6 +22,22 @@ PAGE_EVENTS = 2_000
 PAGE_BYTES = 1024 * 1024
 
 
+def first_page(events: list[tuple[int, bytes]]) -> tuple[list[bytes], int]:
+    """As many events as one message should carry, at least one; and the id of
+    the last of them (0: there are none)."""
+    if not events:
+        return [], 0
+    page: list[bytes] = []
+    size = last = 0
+    for event_id, data in events:
+        size += len(data)
+        if page and size > PAGE_BYTES:
+            break
+        page.append(data)
+        last = event_id
+    return page, last
+
+
 def push_workflow_task(
     group: ShardGroup,
     execution: Execution,
@@ -35,7 +51,9 @@ def push_workflow_task(
     if events is None:
         group.spawn(_push_from_store(group, execution, session, dispatch))
         return
-    _push(execution, session, dispatch, events, full=not cached, more=False)
+    page, last = first_page(events)
+    more = bool(events) and last != events[-1][0]
+    _push(execution, session, dispatch, page, full=not cached, more=more)
 
 
 async def _push_from_store(
@@ -53,9 +71,9 @@ async def _push_from_store(
     if holder is None or holder.dispatch != dispatch:
         return
     last = execution.committed_event_id
-    rows = [row for row in rows if row.event_id <= last]
-    more = not rows or rows[-1].event_id < last
-    _push(execution, session, dispatch, [row.data for row in rows], full=True, more=more)
+    events = [row.data for row in rows if row.event_id <= last]
+    more = len(events) < last
+    _push(execution, session, dispatch, events, full=True, more=more)
 
 
 def _push(

@@ -28,6 +28,7 @@ from sched_server.core.inputs import (
 )
 from sched_server.core.values import Failure, Status, TaskFailureCause
 from sched_server.store.port import ACTIVITY_TASK, StoreError
+from sched_server.tasks import first_page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -125,8 +126,11 @@ class WorkerLink:
             ack = self._ack_segment(segment, _OUTCOMES[verdict], message)
             ack.base, ack.time_us = base, time_us
             if keeps:
-                ack.last_event_id = execution.committed_event_id
-                ack.events.extend(execution.unseen_events())
+                unseen = execution.unseen_events()
+                page, last = first_page(unseen)
+                ack.events.extend(page)
+                whole = not unseen or last == unseen[-1][0]
+                ack.last_event_id = execution.committed_event_id if whole else last
 
         self._group.when_settled(execution, committed)
 

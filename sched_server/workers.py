@@ -35,19 +35,42 @@ class Outbox:
             self._wake.set()
         return frame
 
-    async def take(self) -> pb.EngineFrame | None:
-        """The next frame; None when closed."""
+    async def take(self) -> list[pb.EngineFrame]:
+        """What waits, as frames of bounded size; empty when closed."""
         while self._frame is None:
             if self.closed:
-                return None
+                return []
             self._wake.clear()
             await self._wake.wait()
         frame, self._frame = self._frame, None
-        return frame
+        return [frame] if frame.ByteSize() <= FRAME_BYTES else _split(frame)
 
     def close(self) -> None:
         self.closed = True
         self._wake.set()
+
+
+def _split(frame: pb.EngineFrame) -> list[pb.EngineFrame]:
+    """Several frames for one that is too large. Acknowledgements stay in
+    front: a task may build on them."""
+    frames = [pb.EngineFrame()]
+    size = 0
+    if frame.HasField("welcome"):
+        frames[0].welcome.CopyFrom(frame.welcome)
+    for name in ("segment_acks", "workflow_tasks", "activity_tasks"):
+        for message in getattr(frame, name):
+            bytes_ = message.ByteSize()
+            if size and size + bytes_ > FRAME_BYTES:
+                frames.append(pb.EngineFrame())
+                size = 0
+            getattr(frames[-1], name).append(message)
+            size += bytes_
+    last = frames[-1]
+    last.task_failure_acks.extend(frame.task_failure_acks)
+    last.activity_acks.extend(frame.activity_acks)
+    last.cancel_activities.extend(frame.cancel_activities)
+    last.lost_activities.extend(frame.lost_activities)
+    return frames
 
 
 class WorkerSession:

@@ -63,8 +63,9 @@ class WorkerService(rpc.WorkerServiceServicer):
         engine.sessions.start(session)
         reader = asyncio.ensure_future(_read(request_iterator, link, session))
         try:
-            while (frame := await session.outbox.take()) is not None:
-                yield frame
+            while frames := await session.outbox.take():
+                for frame in frames:
+                    yield frame
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
