@@ -19,7 +19,7 @@ from sched_sdk._failures import exception_from_failure
 from sched_sdk._replay.call_sites import user_frame
 from sched_sdk._replay.commands import RequestCancelActivity, ScheduleActivity
 from sched_sdk._replay.futures import ReplayFuture
-from sched_sdk.errors import ActivityError, SchedError
+from sched_sdk.errors import ActivityError, PayloadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,8 +78,10 @@ class ActivityHandle(ReplayFuture[T]):
     def resolve_completed(self, payload: common_pb2.Payload) -> None:
         try:
             result = self._decode(payload)
-        except SchedError as error:
-            self._fail(error)
+        except PayloadError as error:
+            unfit = PayloadError(f"the result of activity {self.activity_name}: {error}")
+            unfit.__cause__ = error
+            self._fail(unfit)
         else:
             self.set_result(result)
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from contextvars import Context
+    from types import CoroutineType
 
     from sched_sdk._replay.futures import ReplayTask
     from sched_sdk._replay.instance import Instance
@@ -47,15 +49,24 @@ def evict(instance: Instance) -> None:
 
 
 def _close_task(task: ReplayTask[Any]) -> None:
+    """Innermost first, each by itself: one that refuses to close must not be
+    left behind by those that await it."""
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # destroyed on purpose
+    awaited: list[Any] = []
     coroutine: Any = task.get_coro()
+    while getattr(coroutine, "cr_frame", None) is not None:
+        awaited.append(coroutine)
+        coroutine = coroutine.cr_await
+    for innermost in reversed(awaited):
+        _close_coroutine(innermost, task.context)
+
+
+def _close_coroutine(coroutine: CoroutineType[Any, Any, Any], context: Context) -> None:
     for _ in range(_MAXIMUM_CLOSINGS):
-        try:
-            task.context.run(coroutine.close)
-        except BaseException:
-            if getattr(coroutine, "cr_frame", None) is not None:
-                continue
-        return
+        with contextlib.suppress(BaseException):  # nobody is left to hear it
+            context.run(coroutine.close)
+        if coroutine.cr_frame is None:
+            return
 
 
 def _close_generator(generator: AsyncGenerator[Any, Any]) -> None:

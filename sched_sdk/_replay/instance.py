@@ -49,5 +49,9 @@ class Instance:
             self.conditions.settle()
         if self.journal.fresh:
             self.journal.flush()
+
+    def try_to_close(self) -> None:
+        """Called when everything of a task is delivered: a signal that came
+        after the event in which the function returned still has its handler."""
         if self.lifecycle.draining:
             self.lifecycle.drain()

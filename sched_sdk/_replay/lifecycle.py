@@ -4,6 +4,9 @@
     draining  it is: what is left is cleaned up
     closed    the closing command was produced; nothing runs any more
 
+The close is looked for when all events of a task were delivered, so that the
+handlers of signals that came behind the function's last event still run.
+
 Draining does in order what `asyncio.run` does, and waits for activities:
 remaining tasks are cancelled once and may clean up; async generators that were
 left early are closed; queued activities are awaited, their failures ignored.

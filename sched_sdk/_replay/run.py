@@ -113,6 +113,7 @@ class WorkflowRun:
                         raise diverged(event, journal.produced[0], journal)
                     hand_recorded_step(instance, event)
                     instance.activate()
+                    instance.try_to_close()
                 else:
                     self._end_segment(event.event_id)
                     self._keep_unseen(event)
@@ -132,6 +133,7 @@ class WorkflowRun:
         unseen = self._unseen
         while unseen and unseen[0].event_id <= seen:
             deliver(self._instance, unseen.popleft())
+        self._instance.try_to_close()
         self._segment = event
 
     def _end_segment(self, next_event_id: int) -> None:
@@ -171,6 +173,7 @@ class WorkflowRun:
         try:
             while unseen and unseen[0].event_id <= last_event_id:
                 deliver(instance, unseen.popleft())
+            instance.try_to_close()
         finally:
             instance.loop.leave()
 
@@ -191,6 +194,7 @@ class WorkflowRun:
             else:
                 request.resolve_completed(outcome.to_message("").result)
             instance.activate()
+            instance.try_to_close()
         finally:
             instance.loop.leave()
 

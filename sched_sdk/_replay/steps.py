@@ -26,7 +26,7 @@ from sched_sdk._policy import RetryPolicy
 from sched_sdk._replay.call_sites import CallSite, format_site
 from sched_sdk._replay.futures import ReplayFuture
 from sched_sdk.api.v1 import common_pb2, worker_service_pb2
-from sched_sdk.errors import SchedError
+from sched_sdk.errors import PayloadError
 
 if TYPE_CHECKING:
     from sched_sdk._replay.journal import Journal
@@ -184,8 +184,10 @@ class StepRequest:
         future.request = None
         try:
             result = self.decode(payload)
-        except SchedError as error:
-            future.set_exception(error)
+        except PayloadError as error:
+            unfit = PayloadError(f"the result of step {self.name}: {error}")
+            unfit.__cause__ = error
+            future.set_exception(unfit)
         else:
             future.set_result(result)
 

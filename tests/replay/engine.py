@@ -16,6 +16,7 @@ from typing import Any
 from sched_sdk import _payloads
 from sched_sdk._definitions import WorkflowDefinition, workflow_definition_of
 from sched_sdk._failures import exception_from_failure, failure_from_exception
+from sched_sdk._replay.replayer import ReplayResult, replay_history
 from sched_sdk._replay.run import WorkflowRun
 from sched_sdk._replay.steps import StepCall, StepOutcome
 from sched_sdk.api.v1 import common_pb2, history_pb2, worker_service_pb2
@@ -397,10 +398,18 @@ def run_to_end(
             worker.work()
         elif engine.closed:
             worker.forget()
+            assert_replays(workflow, engine)
             return engine
         else:
             advance(engine, activities)
     raise AssertionError(f"the workflow does not end: {engine.names()[-20:]}")
+
+
+def assert_replays(workflow: Callable[..., Any], engine: Engine) -> ReplayResult:
+    result = replay_history(workflow_definition_of(workflow), engine.history)
+    assert result.divergence is None, result.divergence
+    assert result.closed == engine.closed
+    return result
 
 
 def advance(engine: Engine, activities: Callable[[str, Sequence[Any]], Any]) -> None:
