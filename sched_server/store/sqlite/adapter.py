@@ -179,13 +179,13 @@ class SqliteStore(Store):
         return connection
 
     def _connect_file(self, path: Path) -> sqlite3.Connection:
-        """Everything between a path and a store that is ready: nothing is
-        written before the file is known to be ours or new."""
+        """Everything between a path and a store that is ready. Nothing is
+        written, not even a lock file, before the file is known to be ours or new."""
         prepare_folder(path)
         check_database_file(path)
+        schema.check_store(path, schema.known_migrations())
         self._lock = StoreLock(path)
         self._lock.acquire()
-        schema.check_store(path, schema.known_migrations())
         connection = connect(str(path), busy_timeout_s=self._busy_timeout_s)
         try:
             switch_to_wal(connection, self._description)

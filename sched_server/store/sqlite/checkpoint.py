@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpointer", "move_log"]
 
-_CHECKPOINT_PAGES = 4_000
+CHECKPOINT_PAGES = 4_000
 """Checkpoint when the log has grown by about so many pages (16 MB)."""
 
-_LONG_LOG_PAGES = 8_000
+LONG_LOG_PAGES = 8_000
 """The log shall begin anew when it has this many pages (32 MB)."""
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Checkpointer:
     def written(self, pages: int) -> None:
         """A commit added about so many pages to the log."""
         self._new_pages += pages
-        if self._new_pages >= _CHECKPOINT_PAGES and not self._running:
+        if self._new_pages >= CHECKPOINT_PAGES and not self._running:
             self._running = True
             self._new_pages = 0
             self._thread.submit(self._run)
@@ -48,7 +48,7 @@ class Checkpointer:
     def _run(self, connection: sqlite3.Connection) -> None:
         log_pages = move_log(connection)
         self._writer_thread.submit(
-            self._begin_anew if log_pages >= _LONG_LOG_PAGES else self._finished
+            self._begin_anew if log_pages >= LONG_LOG_PAGES else self._finished
         )
 
     def _begin_anew(self, writer: sqlite3.Connection) -> None:

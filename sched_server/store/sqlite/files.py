@@ -55,10 +55,12 @@ def check_database_file(database: Path) -> None:
         raise StoreVersionError(
             f"{database} is not a SQLite database; it was left as it is. Choose another path."
         )
-    if not os.access(database, os.W_OK):
+    try:
+        database.open("r+b").close()
+    except OSError as error:
         raise StoreUnavailableError(
-            f"{database} is not writable for this user. Check its permissions."
-        )
+            f"Cannot write {database}: {_reason(error)}. Check its permissions."
+        ) from error
 
 
 class StoreLock:

@@ -114,39 +114,36 @@ def judge(
     workflow_ids = {run_key: workflow_id for workflow_id, run_key in open_runs.items()}
     applied: list[bool] = []
     for group in groups:
-        opened: dict[str, int] = {}
-        closed: set[int] = set()
-        for change in group.changes:
-            if change.closed_status:
-                closed.add(change.run_key)
-        applies = True
-        for change in group.changes:
-            if change.run_key in unexpected:
-                applies = False
-                break
-            created = change.created
-            if created is not None and _opens(change):
-                holder = open_runs.get(created.workflow_id)
-                if (holder is not None and holder not in closed) or created.workflow_id in opened:
-                    applies = False
-                    break
-                opened[created.workflow_id] = change.run_key
-        applied.append(applies)
-        if applies:
-            for run_key in closed & workflow_ids.keys():
-                del open_runs[workflow_ids.pop(run_key)]
-            for workflow_id, run_key in opened.items():
-                open_runs[workflow_id] = run_key
-                workflow_ids[run_key] = workflow_id
+        closed = {change.run_key for change in group.changes if change.closed_status}
+        opened = _opened_runs(group, unexpected, open_runs, closed)
+        applied.append(opened is not None)
+        if opened is None:
+            continue
+        for run_key in closed & workflow_ids.keys():
+            del open_runs[workflow_ids.pop(run_key)]
+        for workflow_id, run_key in opened.items():
+            open_runs[workflow_id] = run_key
+            workflow_ids[run_key] = workflow_id
     return applied
 
 
-def _opens(change: RunChange) -> bool:
-    return (
-        change.created is not None
-        and change.created.status == sql.OPEN_STATUS
-        and not change.closed_status
-    )
+def _opened_runs(
+    group: CommitGroup, unexpected: set[int], open_runs: dict[str, int], closed: set[int]
+) -> dict[str, int] | None:
+    """The runs that the group opens, by workflow id; None if it does not apply."""
+    opened: dict[str, int] = {}
+    for change in group.changes:
+        if change.run_key in unexpected:
+            return None
+        created = change.created
+        if created is None or created.status != sql.OPEN_STATUS or change.closed_status:
+            continue
+        holder = open_runs.get(created.workflow_id)
+        taken = holder is not None and holder not in closed
+        if taken or created.workflow_id in opened:
+            return None
+        opened[created.workflow_id] = change.run_key
+    return opened
 
 
 class _Rows(Struct):
