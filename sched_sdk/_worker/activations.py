@@ -15,6 +15,10 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["ActivationGuard", "Interruption"]
 
@@ -38,15 +42,28 @@ class ActivationGuard:
         self._interrupted_at = 0.0
         self._blocked_for = 0.0
 
-    def enter(self, workflow: str) -> None:
-        """Workflow code begins to run; `workflow` names it."""
+    def run(self, workflow: str, work: Callable[[], None]) -> tuple[BaseException | None, float]:
+        """Run workflow code; `workflow` names it. Returns what it raised, and
+        the seconds after which it was interrupted (0 if it was not)."""
+        error: BaseException | None = None
+        try:
+            self._enter(workflow)
+            try:
+                work()
+            except Interruption:
+                pass
+            except BaseException as raised:
+                error = raised
+            return error, self._leave()
+        except Interruption:  # arrived on the way out
+            return error, self._leave()
+
+    def _enter(self, workflow: str) -> None:
         self._workflow = workflow
         self._blocked_for = 0.0
         self._began = time.monotonic()
 
-    def leave(self) -> float:
-        """Workflow code has given the loop back. The seconds after which it
-        was interrupted; 0 if it was not."""
+    def _leave(self) -> float:
         while True:
             try:
                 with self._lock:

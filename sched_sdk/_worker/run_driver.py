@@ -148,11 +148,7 @@ class RunDriver:
         for task in self._steps_running.values():
             task.cancel()
         self._steps_running.clear()
-        self._host.guard.enter(self._name)
-        try:
-            self._run.evict()
-        finally:
-            self._host.guard.leave()
+        self._host.guard.run(self._name, self._run.evict)
 
     # -- segments ------------------------------------------------------------------
 
@@ -260,17 +256,9 @@ class RunDriver:
 
     def _guarded(self, work: Callable[[], None]) -> bool:
         """Run workflow code. False: the task failed and the instance is gone."""
-        error: BaseException | None = None
-        guard = self._host.guard
-        guard.enter(self._name)
-        try:
-            work()
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as raised:
-            error = raised
-        finally:
-            blocked_for = guard.leave()
+        error, blocked_for = self._host.guard.run(self._name, work)
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise error
         if blocked_for:
             message = (
                 f"workflow code blocked the event loop for {blocked_for:.1f} s and was "
