@@ -57,6 +57,7 @@ class ActivityAttempt:
         self._cancel_requested = False
         self._timed_out = False
         self._call: asyncio.Future[Any] | None = None
+        self._done: Callable[[ActivityAttempt, ActivityReport], None]
         self._deadline: asyncio.TimerHandle | None = None
         self.heartbeats = Heartbeats(
             self._loop,
@@ -76,8 +77,9 @@ class ActivityAttempt:
             self._loop.call_soon(self.cancel, "the workflow asked for it")
 
     @property
-    def is_async(self) -> bool:
-        return self._definition.is_async
+    def task(self) -> asyncio.Future[Any] | None:
+        """What runs in the event loop and can be cancelled."""
+        return self._call if self._definition.is_async else None
 
     def cancel(self, reason: str) -> None:
         """The activity is to stop."""
@@ -94,34 +96,48 @@ class ActivityAttempt:
         if self._definition.is_async and self._call is not None:
             self._call.cancel(reason)
 
-    async def run(self) -> ActivityReport:
-        """The report; never raises for what the function does."""
+    def start(self, done: Callable[[ActivityAttempt, ActivityReport], None]) -> None:
+        """Run it; `done` gets the report, whatever the function does."""
+        self._done = done
+        if self.message.start_to_close_us:
+            # The engine does the same and tells the workflow; this frees the slot.
+            self._deadline = self._loop.call_later(
+                self.message.start_to_close_us / 1_000_000, self._time_out
+            )
+        try:
+            arguments = self._definition.decode_arguments(self.message.input)
+        except Exception as error:
+            self._loop.call_soon(self._end, None, error)
+            return
+        self._call = self._begin(arguments)
+        self._call.add_done_callback(self._returned)
+
+    def _returned(self, call: asyncio.Future[Any]) -> None:
+        if call.cancelled():
+            self._end(None, asyncio.CancelledError("canceled"))
+            return
+        error = call.exception()
+        self._end(call.result() if error is None else None, error)
+
+    def _end(self, result: Any, error: BaseException | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
         message = self.message
         report = worker_service_pb2.ActivityReport(
             run_id=message.run_id, seq=message.seq, dispatch=message.dispatch
         )
-        if message.start_to_close_us:
-            # The engine does the same and tells the workflow; this frees the slot.
-            self._deadline = self._loop.call_later(
-                message.start_to_close_us / 1_000_000, self._time_out
-            )
-        try:
-            arguments = self._definition.decode_arguments(message.input)
-            self._call = self._begin(arguments)
-            result = await self._finished(self._call)
-            payload = self._definition.encode_result(result)
-            check_payload(payload, f"the result of activity {self._definition.name}")
-            report.result.CopyFrom(payload)
-        except CompleteElsewhere:
+        if error is None:
+            try:
+                payload = self._definition.encode_result(result)
+                check_payload(payload, f"the result of activity {self._definition.name}")
+                report.result.CopyFrom(payload)
+            except Exception as problem:
+                error = problem
+        if isinstance(error, CompleteElsewhere):
             report.detached = True
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
+        elif error is not None:
             self._describe(error, report)
-        finally:
-            if self._deadline is not None:
-                self._deadline.cancel()
-        return report
+        self._done(self, report)
 
     def _begin(self, arguments: list[Any]) -> asyncio.Future[Any]:
         context = contextvars.copy_context()
@@ -132,14 +148,6 @@ class ActivityAttempt:
                 _guard_exit(self._definition.fn, arguments), name=name, context=context
             )
         return self._threads.submit(functools.partial(context.run, self._definition.fn, *arguments))
-
-    async def _finished(self, call: asyncio.Future[Any]) -> Any:
-        # Not awaited directly: cancelling the function must not look like
-        # cancelling the one who waits for it.
-        await asyncio.wait([call])
-        if call.cancelled():
-            raise asyncio.CancelledError
-        return call.result()
 
     def _time_out(self) -> None:
         self._timed_out = True

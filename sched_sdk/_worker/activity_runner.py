@@ -8,7 +8,6 @@ the claims for what is running, and with the reports that were kept.
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 from sched_sdk._failures import failure_from_exception
@@ -33,19 +32,18 @@ if TYPE_CHECKING:
 
 __all__ = ["ActivityRunner"]
 
-logger = logging.getLogger("sched.worker")
+# How long an activity that is cancelled at the end may take to clean up.
+_CLEAN_UP_S = 1.0
 
 
 class ActivityRunner:
     """All activities of a worker, by dispatch number."""
 
     def __init__(self, registry: Registry, outbox: Outbox, *, maximum_concurrent: int) -> None:
-        self._loop = asyncio.get_running_loop()
         self._registry = registry
         self._outbox = outbox
         self._threads = ThreadPool(maximum_concurrent, "sched-activity")
         self._running: dict[int, ActivityAttempt] = {}
-        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._unacknowledged: dict[int, tuple[ActivityClaim, bytes]] = {}
         self.draining = False
 
@@ -108,16 +106,10 @@ class ActivityRunner:
             return
         attempt = ActivityAttempt(message, definition, self._threads, self._heartbeat)
         self._running[message.dispatch] = attempt
-        task = self._loop.create_task(self._run(attempt))
-        self._tasks[message.dispatch] = task
+        attempt.start(self._ended)
 
-    async def _run(self, attempt: ActivityAttempt) -> None:
-        dispatch = attempt.message.dispatch
-        try:
-            report = await attempt.run()
-        finally:
-            self._tasks.pop(dispatch, None)
-        if self._running.pop(dispatch, None) is None:
+    def _ended(self, attempt: ActivityAttempt, report: ActivityReport) -> None:
+        if self._running.pop(report.dispatch, None) is None:
             return  # lost or handed back meanwhile
         if report.HasField("failure") and attempt.heartbeats.flush():
             # The next attempt begins with what this one said last, so the
@@ -145,21 +137,20 @@ class ActivityRunner:
         for dispatch, attempt in list(self._running.items()):
             attempt.abandon("the worker is shutting down")
             self._outbox.hand_back(dispatch)
-        stopping = [
-            self._tasks[dispatch]
-            for dispatch, attempt in self._running.items()
-            if attempt.is_async and dispatch in self._tasks
-        ]
-        self._running.clear()
-        if stopping:
-            await asyncio.wait(stopping, timeout=1.0)
+        await self._let_end()
 
     async def close(self) -> None:
-        for task in list(self._tasks.values()):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks.values()), timeout=1.0)
+        """The worker has ended."""
+        for attempt in self._running.values():
+            attempt.abandon("the worker has stopped")
+        await self._let_end()
         self._threads.close()
+
+    async def _let_end(self) -> None:
+        tasks = [attempt.task for attempt in self._running.values() if attempt.task is not None]
+        self._running.clear()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLEAN_UP_S)
 
 
 def _claim(of: ActivityTask | ActivityReport) -> ActivityClaim:
