@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -63,6 +64,9 @@ class EngineServer:
         self._health: Any
 
     async def start(self) -> None:
+        # The store's writer thread must get its turn while the loop is busy; with
+        # Python's default of 5 ms it waits for most of its life.
+        sys.setswitchinterval(0.0005)
         store = SqliteStore(self.settings.db)
         # The port first: two engines on one port is the commonest mistake.
         server = grpc.aio.server(options=self._options())
