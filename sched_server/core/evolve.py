@@ -209,9 +209,10 @@ def _signal(state: ExecutionState, event: Event, attributes: e.SignalReceived) -
 def _cancel_requested(
     state: ExecutionState,
     event: Event,  # noqa: ARG001
-    attributes: e.WorkflowCancelRequested,  # noqa: ARG001
+    attributes: e.WorkflowCancelRequested,
 ) -> None:
     state.cancel_requested = True
+    state.cancel_request_id = attributes.request_id
 
 
 def _closed(

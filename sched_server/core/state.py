@@ -122,6 +122,7 @@ class ExecutionState(Struct, kw_only=True):
     timers: dict[int, PendingTimer] = field(default_factory=dict)
     signal_request_ids: dict[str, None] = field(default_factory=dict)
     cancel_requested: bool = False
+    cancel_request_id: str = ""
     task: WorkflowTaskRecord = IDLE_TASK
     outcome: TerminalAttributes | None = None
 

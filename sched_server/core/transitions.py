@@ -102,7 +102,6 @@ TASK_RECORDS: frozenset[tuple[TaskPhase, TaskPhase]] = frozenset(
         (TaskPhase.SCHEDULED, TaskPhase.SCHEDULED),  # lost once; close refused
         (TaskPhase.SCHEDULED, TaskPhase.BACKOFF),  # failed, lost again
         (TaskPhase.BACKOFF, TaskPhase.SCHEDULED),  # due, hastened
-        (TaskPhase.BACKOFF, TaskPhase.BACKOFF),  # a late failure of the same task
     }
 )
 

@@ -85,6 +85,8 @@ def report(state: ExecutionState, request: ReportActivity, now: int, limits: Lim
     if activity.record.phase is ActivityPhase.BACKOFF:
         return Decision(verdict=_STALE)  # this attempt was given up already
     if request.detached:
+        if activity.record.phase is not ActivityPhase.STARTED:
+            return Decision(verdict=_STALE)  # its worker counted as lost; it runs again
         return _detach(request.seq, activity)
     failure = request.canceled or request.failure
     assert failure is not None

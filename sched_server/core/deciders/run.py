@@ -77,6 +77,8 @@ def signal(state: ExecutionState, request: SignalWorkflow, now: int, limits: Lim
 
 
 def cancel(state: ExecutionState, request: CancelWorkflow, now: int, limits: Limits) -> Decision:
+    if request.request_id and request.request_id == state.cancel_request_id:
+        return Decision(verdict=Verdict.DUPLICATE)  # perhaps the cancel has ended the run by now
     require_open(state)
     if state.cancel_requested:
         return Decision(verdict=Verdict.DUPLICATE)

@@ -194,7 +194,9 @@ def _problem(
             continue
         assert not isinstance(command, CompleteWorkflow | FailWorkflow | CancelWorkflowExecution)
         if kind in (ScheduleActivity, StartTimer, RecordStep):
-            if command.seq <= 0 or command.seq in used:
+            if command.seq <= 0:
+                return invalid, f"{kind.__name__}: number {command.seq}; numbers begin with 1"
+            if command.seq in used:
                 return invalid, f"{kind.__name__}: number {command.seq} is used twice"
             used.add(command.seq)
             if command.seq in state.activities or command.seq in state.timers:
@@ -243,7 +245,15 @@ class _Draft:
     """A decision in the making: what the segment itself has scheduled so far
     is not in the state yet."""
 
-    __slots__ = ("afterwards", "decision", "new_activities", "new_timers", "now", "state")
+    __slots__ = (
+        "afterwards",
+        "canceled",
+        "decision",
+        "new_activities",
+        "new_timers",
+        "now",
+        "state",
+    )
 
     def __init__(self, state: ExecutionState, now: int) -> None:
         self.state = state
@@ -251,6 +261,8 @@ class _Draft:
         self.decision = Decision()
         self.new_activities: dict[int, ScheduleActivity] = {}
         self.new_timers: set[int] = set()
+        self.canceled: set[int] = set()
+        """Older activities that this segment has asked to cancel."""
         self.afterwards: list[e.ActivityCanceled] = []
         """Outside events that follow from the commands; they come behind the
         segment, which must stay in one piece."""
@@ -303,10 +315,10 @@ def _cancel_activity(draft: _Draft, command: RequestCancelActivity) -> None:
         _cancel_new_activity(draft, new)
         return
     activity = draft.state.activities.get(seq)
-    already = any(canceled.seq == seq for canceled in draft.afterwards)
-    if activity is None or activity.cancel_requested or already:
+    if activity is None or activity.cancel_requested or seq in draft.canceled:
         decision.events.append(_cancel_requested(command, moot=True))
         return
+    draft.canceled.add(seq)
     decision.events.append(_cancel_requested(command, moot=False))
     resolution = cancel_unstarted(seq, activity)
     if resolution is not None:
