@@ -33,7 +33,6 @@ from sched_sdk.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import TracebackType
     from typing import Any
 
 __all__ = ["exception_from_failure", "failure_from_exception"]
@@ -138,6 +137,8 @@ def _chain_of(exception: BaseException) -> tuple[list[BaseException], int]:
 
 
 def _cause_of(exception: BaseException) -> BaseException | None:
+    if isinstance(exception, PayloadError):
+        return None  # its message says it all; what is below is of the codec's insides
     if exception.__cause__ is not None:
         return exception.__cause__
     if isinstance(exception, BaseExceptionGroup):
@@ -204,7 +205,7 @@ def _traceback_text(exception: BaseException, hidden: Sequence[str]) -> str:
     if isinstance(exception, FailureError) and exception.remote_traceback:
         return exception.remote_traceback
     try:
-        stack = _visible_stack(exception.__traceback__, hidden)
+        stack = _visible_stack(exception, hidden)
         lines = ["Traceback (most recent call last):\n", *stack.format()] if stack else []
         if isinstance(exception, BaseExceptionGroup):
             lines.extend(traceback.TracebackException.from_exception(exception).format(chain=False))
@@ -215,13 +216,15 @@ def _traceback_text(exception: BaseException, hidden: Sequence[str]) -> str:
     return "".join(lines).rstrip("\n")
 
 
-def _visible_stack(trace: TracebackType | None, hidden: Sequence[str]) -> traceback.StackSummary:
-    frames = list(traceback.walk_tb(trace))
+def _visible_stack(exception: BaseException, hidden: Sequence[str]) -> traceback.StackSummary:
+    frames = list(traceback.walk_tb(exception.__traceback__))
     visible = [entry for entry in frames if not _is_below(entry[0].f_code.co_filename, hidden)]
     start = 0
     while start < len(visible) and _is_below(visible[start][0].f_code.co_filename, _PLUMBING):
         start += 1
-    # An error of sched itself, or raised right in asyncio, keeps its frames.
+    if not visible and isinstance(exception, PayloadError):
+        return traceback.StackSummary()
+    # Another error of sched itself, or raised right in asyncio, keeps its frames.
     chosen = visible[start:] or visible or frames
     if len(chosen) > _MAXIMUM_FRAMES:
         chosen = chosen[: _MAXIMUM_FRAMES // 4] + chosen[-_MAXIMUM_FRAMES * 3 // 4 :]

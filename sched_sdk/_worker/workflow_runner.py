@@ -116,7 +116,8 @@ class WorkflowRunner:
         if driver is not None:
             if task.dispatch <= driver.dispatch:
                 return  # overtaken on the way
-            if driver.base == task.base:
+            # A task in several pages is read whole, whatever is cached.
+            if driver.base == task.base and (driver.dispatch or not task.more_pages):
                 self._continue(driver, task)
                 return
             self._drop(driver)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sched_sdk import _failures
+from sched_sdk import _failures, _payloads
 from sched_sdk._failures import exception_from_failure, failure_from_exception
 from sched_sdk.api.v1 import common_pb2
 from sched_sdk.errors import (
@@ -18,6 +18,7 @@ from sched_sdk.errors import (
     ApplicationError,
     CanceledFailureError,
     FailureError,
+    PayloadError,
     TerminatedFailureError,
     TimeoutFailureError,
     WorkerLostError,
@@ -266,3 +267,13 @@ def test_chains_round_trip(chain: list[FailureError]) -> None:
 def test_a_failure_is_a_fixed_point(kind: str, message: str) -> None:
     failure = failure_from_exception(type(kind or "E", (Exception,), {})(message))
     assert failure_from_exception(exception_from_failure(failure)) == failure
+
+
+def test_a_payload_that_does_not_fit_comes_without_the_insides_of_the_codec() -> None:
+    try:
+        _payloads.decode(_payloads.encode(5), str)
+    except PayloadError as error:
+        failure = failure_from_exception(error)
+    assert "expected str, found int 5" in failure.message
+    assert failure.traceback == ""
+    assert not failure.HasField("cause")
