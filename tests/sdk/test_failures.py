@@ -275,5 +275,5 @@ def test_a_payload_that_does_not_fit_comes_without_the_insides_of_the_codec() ->
     except PayloadError as error:
         failure = failure_from_exception(error)
     assert "expected str, found int 5" in failure.message
-    assert failure.traceback == ""
+    assert "_decoders" not in failure.traceback
     assert not failure.HasField("cause")

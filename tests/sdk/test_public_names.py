@@ -31,6 +31,7 @@ PUBLIC_NAMES = [
     "RetryPolicy",
     "SchedError",
     "Signal",
+    "SyncClient",
     "TerminatedFailureError",
     "TimeoutFailureError",
     "Worker",
