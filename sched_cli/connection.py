@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from typing import TYPE_CHECKING, TypeVar
 
 from sched_cli.errors import EXIT_UNREACHABLE, CliError, NotFoundError, UsageError
@@ -37,18 +39,47 @@ def with_client(engine: str, use: Callable[[Client], Awaitable[ResultT]]) -> Res
 async def connect(engine: str) -> Client:
     """A connected client. Raises CliError with exit code 3 when no engine answers."""
     from sched_sdk import Client
+    from sched_sdk._client.addresses import parse_addresses
     from sched_sdk.errors import EngineUnavailableError
 
+    addresses = parse_addresses(engine)
+    connecting = asyncio.ensure_future(Client.connect(engine, timeout=_CONNECT_TIMEOUT_S))
+    refused = asyncio.ensure_future(_everyone_refuses(addresses))
     try:
-        return await Client.connect(engine, timeout=_CONNECT_TIMEOUT_S)
+        await asyncio.wait([connecting, refused], return_when=asyncio.FIRST_COMPLETED)
+        if not connecting.done() and await refused:
+            raise CliError(_no_engine(addresses), exit_code=EXIT_UNREACHABLE)
+        return await connecting
     except EngineUnavailableError as error:
-        raise CliError(no_engine_message(engine), exit_code=EXIT_UNREACHABLE) from error
+        raise CliError(_no_engine(addresses), exit_code=EXIT_UNREACHABLE) from error
+    finally:
+        for task in (connecting, refused):
+            task.cancel()
+        await asyncio.wait([connecting, refused])
 
 
-def no_engine_message(engine: str) -> str:
-    """What to say when nobody answers."""
-    places = " or ".join(engine.split(","))
-    return f"No engine at {places}. Start one: sched dev"
+async def _everyone_refuses(addresses: tuple[str, ...]) -> bool:
+    """Whether nobody listens at any of these. A client waits for an engine that
+    may be about to start; a person wants to know at once."""
+    loop = asyncio.get_running_loop()
+    try:
+        for address in addresses:
+            host, _, port = address.rpartition(":")
+            # A name may stand for several machines, or for one in two protocols.
+            for *_, where in await loop.getaddrinfo(
+                host.strip("[]"), port, type=socket.SOCK_STREAM
+            ):
+                with contextlib.suppress(ConnectionRefusedError):
+                    _, writer = await asyncio.open_connection(where[0], where[1])
+                    writer.close()
+                    return False
+    except OSError:
+        return False
+    return True
+
+
+def _no_engine(addresses: tuple[str, ...]) -> str:
+    return f"No engine at {' or '.join(addresses)}. Start one: sched dev"
 
 
 async def on_workflow(

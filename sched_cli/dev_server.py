@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sched_cli import loops
+from sched_cli import logs, loops
 from sched_cli.errors import CliError, UsageError
 from sched_cli.options import DEFAULT_PORT
 from sched_cli.render import console
@@ -40,6 +40,7 @@ class DevServer:
 
         Raises CliError when the engine cannot start.
         """
+        logs.set_up(default_level="warning")
         with loops.stop_on_signals() as stop:
             if self.targets:
                 from sched_cli.targets import find_targets

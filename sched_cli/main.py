@@ -15,6 +15,9 @@ _TRUE_WORDS = ("1", "true", "yes", "on")
 
 def run(arguments: list[str] | None = None) -> None:
     """Run a command line (default: the process's) and exit with its code."""
+    # What gRPC's core logs by itself is for people who mend gRPC; what goes wrong
+    # is said by us. Read when grpc is imported, here and in child processes.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     given, debug = _take_debug_flag(sys.argv[1:] if arguments is None else arguments)
     try:
         build_app()(args=given, prog_name="sched")

@@ -35,7 +35,7 @@ def describe_import_error(error: BaseException, module: str) -> str:
         return (
             f"There is no module {error.name!r}. Name a file, a folder or a module of this folder."
         )
-    what = "".join(traceback.format_exception_only(error)).rstrip()
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
     frames = list(_frames_of_the_app(error))[-_MAXIMUM_FRAMES:]
     if not frames:
         return f"importing {module}: {what}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from sched_cli.connection import no_engine_message
+from sched_cli import logs
 from sched_cli.reload.protocol import ChildReport, WorkerOptions
 
 if TYPE_CHECKING:
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from sched_cli.loops import StopRequest
     from sched_sdk import Worker
 
-# Without an engine for so long, people should know what the worker waits for.
+# Someone who waits this long for the end wants to know what for.
 _TELL_AFTER_S = 1.0
+# What an urgent stop may take: handing the work back, if the engine answers.
+_LAST_WORDS_S = 0.7
 
 
 async def serve_app(
@@ -42,7 +44,7 @@ async def serve_app(
         graceful_shutdown=options.grace_s,
     )
     running = asyncio.create_task(worker.run(), name="worker")
-    telling = asyncio.create_task(_tell_when_ready(worker, app, options, report))
+    telling = asyncio.create_task(_tell_when_ready(worker, app, report))
     stopping = asyncio.create_task(_stop_when_asked(worker, running, stop, report))
     try:
         await running
@@ -55,16 +57,10 @@ async def serve_app(
         await asyncio.wait([telling, stopping])
 
 
-async def _tell_when_ready(
-    worker: Worker, app: App, options: WorkerOptions, report: Callable[[ChildReport], None]
-) -> None:
-    ready = asyncio.ensure_future(worker.ready())
-    try:
-        if not (await asyncio.wait([ready], timeout=_TELL_AFTER_S))[0]:
-            report(ChildReport("waiting", message=no_engine_message(options.engine)))
-        await ready
-    finally:
-        ready.cancel()
+async def _tell_when_ready(worker: Worker, app: App, report: Callable[[ChildReport], None]) -> None:
+    # The report says that it is connected; the worker's log need not say it too.
+    with logs.only_warnings("sched.worker"):
+        await worker.ready()
     report(
         ChildReport(
             "ready",
@@ -97,4 +93,6 @@ async def _stop_when_asked(
             finishing.cancel()
             hurry.cancel()
     # Ends what is left; what the worker had in hand runs again elsewhere.
+    running.cancel()
+    await asyncio.wait([running], timeout=_LAST_WORDS_S)
     running.cancel()

@@ -33,7 +33,7 @@ def worker(
 
 
 async def _run(options: WorkerOptions) -> None:
-    from sched_cli import loops
+    from sched_cli import logs, loops
     from sched_cli.apps import load_app
     from sched_cli.render.worker_news import WorkerNews
     from sched_cli.worker import serve_app
@@ -41,6 +41,7 @@ async def _run(options: WorkerOptions) -> None:
     news = WorkerNews()
     with loops.stop_on_signals() as stop:
         app = load_app(options.targets)
+        logs.set_up(default_level="info")
         await serve_app(app, options, stop, news.hear)
 
 

@@ -33,9 +33,11 @@ def main() -> int:
             # What the app prints appears at once, and survives a kill.
             stream.reconfigure(line_buffering=True)
     try:
+        from sched_cli import logs
         from sched_cli.apps import load_app
 
         app = load_app(options.targets)
+        logs.set_up(default_level="info")
         _serve(app, options, link)
     except Exception as error:
         explained = explain(error)

@@ -2,7 +2,6 @@ r"""What a child tells its supervisor, and how each learns of the other's death.
 
 They share a socket pair. The child writes one JSON object a line:
 
-    {"state": "waiting", "message": "…"}     no engine yet; goes on trying
     {"state": "ready", "workflows": […], "activities": […], "build_id": "…"}
     {"state": "failed", "message": "…"}      cannot serve this code; exits
     {"state": "draining"}                    was asked to go, and still finishes
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 class ChildReport:
     """One line from a child."""
 
-    state: Literal["waiting", "ready", "failed", "draining"]
+    state: Literal["ready", "failed", "draining"]
     message: str = ""
     workflows: list[str] = field(default_factory=list)
     activities: list[str] = field(default_factory=list)

@@ -42,9 +42,6 @@ _PATIENCE_S = 1.5
 class Announcer(Protocol):
     """Tells people what the supervisor does."""
 
-    def waiting(self, message: str) -> None:
-        """The worker cannot reach its engine yet."""
-
     def serving(self, report: ChildReport, *, reloaded: bool, seconds: float) -> None:
         """New code serves, `seconds` after it was started."""
 
@@ -135,11 +132,7 @@ class Supervisor:
             self._failed.add(child)
             if child not in self._leaving:
                 self._announcer.failed(report.message, old_code_serves=self._old_code_serves())
-        elif child is not self._starting:
-            return
-        elif report.state == "waiting":
-            self._announcer.waiting(report.message)
-        else:
+        elif child is self._starting:
             self._take_over(child, report)
 
     def _take_over(self, child: ChildProcess, report: ChildReport) -> None:

@@ -19,27 +19,15 @@ _SHOWN_FILES = 3
 class WorkerNews:
     """An announcer (see `sched_cli.reload.supervisor`) that prints."""
 
-    def __init__(self) -> None:
-        self._waiting = ""
-
     def hear(self, report: ChildReport) -> None:
         """The reports of a worker in this process."""
-        if report.state == "waiting":
-            self.waiting(report.message)
-        elif report.state == "ready":
+        if report.state == "ready":
             self.serving(report, reloaded=False, seconds=0)
         elif report.state == "draining":
             labelled("worker", "finishes what is running; Ctrl-C ends it at once", "dim")
 
-    def waiting(self, message: str) -> None:
-        """The worker cannot reach its engine yet."""
-        if message != self._waiting:
-            self._waiting = message
-            labelled("worker", message, "yellow")
-
     def serving(self, report: ChildReport, *, reloaded: bool, seconds: float) -> None:
         """New code serves."""
-        self._waiting = ""
         if reloaded:
             labelled("reload", f"the new code serves after {seconds:.1f} s", "green")
         else:

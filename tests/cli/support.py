@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import signal
@@ -10,6 +12,9 @@ import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Self
+from unittest import mock
+
+from sched_cli.main import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +48,26 @@ def sched(
         timeout=30,
         check=False,
     )
+
+
+def sched_in_process(
+    *arguments: str, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end without a process of its own: the same code, ten
+    times as fast. For commands that neither serve nor look at their streams."""
+    out, err = io.StringIO(), io.StringIO()
+    code: object = 0
+    with (
+        mock.patch.dict(os.environ, clean_environment(**environment), clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            run(list(arguments))
+        except SystemExit as end:
+            code = end.code or 0
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def wait_until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:

@@ -198,7 +198,7 @@ def test_an_import_error_shows_the_line_and_nothing_of_ours(tmp_path: Path) -> N
 def test_a_wrong_definition_shows_where(tmp_path: Path) -> None:
     write(tmp_path, app=_HEAD + "\n\n@workflow\ndef not_async(ctx: WorkflowContext): ...\n")
     where, what, *rest = load(tmp_path, "app.py")["error"].splitlines()
-    assert where.startswith("app.py:4: ")
+    assert where.startswith("app.py:4: DefinitionError: ")
     assert "must be declared with `async def`" in where
     assert what.strip() == "@workflow"
     assert not rest

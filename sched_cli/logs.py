@@ -1,0 +1,88 @@
+"""What programs log while they serve: lines on stderr, as text or as JSON.
+
+    SCHED_LOG_LEVEL    debug, info, warning or error
+    SCHED_LOG_FORMAT   text or json
+
+An app that sets up logging itself, when it is imported, keeps its own set-up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sched_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_FORMATS = ("text", "json")
+
+
+def set_up(*, default_level: str) -> None:
+    """Send the records of this process to stderr, unless the app did that already.
+
+    Raises UsageError for a level or a format that there is not.
+    """
+    level = (os.environ.get("SCHED_LOG_LEVEL") or default_level).lower()
+    form = (os.environ.get("SCHED_LOG_FORMAT") or "text").lower()
+    if level not in _LEVELS:
+        raise UsageError(f"SCHED_LOG_LEVEL is {level!r}; it is one of {', '.join(_LEVELS)}.")
+    if form not in _FORMATS:
+        raise UsageError(f"SCHED_LOG_FORMAT is {form!r}; it is one of {', '.join(_FORMATS)}.")
+    root = logging.getLogger()
+    if root.handlers:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
+    root.addHandler(handler)
+    root.setLevel(_LEVELS[level])
+
+
+@contextlib.contextmanager
+def only_warnings(logger: str) -> Iterator[None]:
+    """Leave out what this logger says of less weight, while the block runs."""
+    named = logging.getLogger(logger)
+    before = named.level
+    named.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        named.setLevel(before)
+
+
+class _TextFormatter(logging.Formatter):
+    """ "10:41:02 warning  sched.worker  lost the engine"."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        text = f"{time} {record.levelname.lower():<8} {record.name}  {record.getMessage()}"
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text
+
+
+class _JsonFormatter(logging.Formatter):
+    """One object a line: time, level, logger, message, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
