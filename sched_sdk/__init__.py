@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sched_sdk._activity_context import ActivityContext, ActivityInfo, activity_context
-    from sched_sdk._client import Client, WorkflowHandle
+    from sched_sdk._client import Client, SyncClient, WorkflowHandle
     from sched_sdk._context import ActivityHandle, Signal, WorkflowContext
     from sched_sdk._definitions import activity, workflow
     from sched_sdk._policy import RetryPolicy
@@ -73,6 +73,7 @@ __all__ = [
     "RetryPolicy",
     "SchedError",
     "Signal",
+    "SyncClient",
     "TerminatedFailureError",
     "TimeoutFailureError",
     "Worker",
@@ -95,6 +96,7 @@ _HOMES = {
     "ActivityInfo": "_activity_context",
     "activity_context": "_activity_context",
     "Client": "_client",
+    "SyncClient": "_client",
     "WorkflowHandle": "_client",
     "ActivityHandle": "_context",
     "Signal": "_context",

@@ -19,6 +19,11 @@ from sched_sdk._client.models import (
     WorkflowInfo,
     WorkflowStatus,
 )
+from sched_sdk._client.sync_client import (
+    SyncActivityTaskHandle,
+    SyncClient,
+    SyncWorkflowHandle,
+)
 
 __all__ = [
     "ActivityTaskHandle",
@@ -29,6 +34,9 @@ __all__ = [
     "PendingActivity",
     "PendingTimer",
     "PendingWorkflowTask",
+    "SyncActivityTaskHandle",
+    "SyncClient",
+    "SyncWorkflowHandle",
     "TaskQueueStatus",
     "TaskState",
     "WorkerStatus",

@@ -222,7 +222,7 @@ class Client:
         request.identity = self._identity
         request.wait_ms = wait_ms
         reply = await self._connection.call(
-            Call(start_workflow=request), workflow_id=request.workflow_id
+            Call(start_workflow=request), waits=wait_ms > 0, workflow_id=request.workflow_id
         )
         response = reply.start_workflow
         outcome = response.outcome if response.HasField("outcome") else None

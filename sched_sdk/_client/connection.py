@@ -38,7 +38,7 @@ from sched_sdk._client.transport import (
     megabytes,
     open_channel,
 )
-from sched_sdk.api.v1 import cluster_service_pb2, common_pb2, workflow_service_pb2
+from sched_sdk.api.v1 import common_pb2, workflow_service_pb2
 from sched_sdk.errors import EngineUnavailableError, LimitExceededError
 
 if TYPE_CHECKING:
@@ -49,10 +49,11 @@ __all__ = ["EngineConnection"]
 logger = logging.getLogger("sched.client")
 
 _CONNECT = "/sched.v1.WorkflowService/Connect"
-_GET_STATUS = "/sched.v1.ClusterService/GetStatus"
 _CALLS_FIELD = 1
 # One attempt to reach one engine takes at most this long.
 _ATTEMPT_TIMEOUT_S = 2.0
+# The engine bounds the calls of a stream; short ones wait here for their turn.
+_WINDOW = 4096
 # So many refusals in a row without a single success: look for another leader.
 _REFUSALS_BEFORE_RECONNECT = 5
 _UNAVAILABLE = common_pb2.ERROR_REASON_UNAVAILABLE
@@ -62,16 +63,24 @@ _Stream = grpc.aio.StreamStreamCall[bytes, bytes]
 
 
 class _PendingCall:
-    __slots__ = ("entry", "future", "id", "since")
+    __slots__ = ("entry", "future", "id", "sent", "since", "waits")
 
     def __init__(
-        self, call_id: int, entry: bytes, future: asyncio.Future[Reply], since: float
+        self,
+        call_id: int,
+        entry: bytes,
+        future: asyncio.Future[Reply],
+        since: float,
+        waits: bool,
     ) -> None:
         self.id = call_id
         self.entry = entry
         self.future = future
         self.since = since
         """When the call was made; with the loss of the connection, how long it waits."""
+        self.waits = waits
+        """The reply may take long, because something has to happen first."""
+        self.sent = False
 
 
 class EngineConnection:
@@ -85,6 +94,7 @@ class EngineConnection:
         self._next_id = 1
         self._pending: dict[int, _PendingCall] = {}
         self._outbox: deque[_PendingCall] = deque()
+        self._in_flight = 0
         self._abandoned: list[int] = []
         self._refused: list[_PendingCall] = []
         self._refusing_since: float | None = None
@@ -146,8 +156,9 @@ class EngineConnection:
 
     # -- calls ---------------------------------------------------------------------
 
-    async def call(self, request: Call, *, workflow_id: str = "") -> Reply:
-        """Send a call and wait for its reply; `request.id` is set here.
+    async def call(self, request: Call, *, waits: bool = False, workflow_id: str = "") -> Reply:
+        """Send a call and wait for its reply; `request.id` is set here. `waits`
+        says that the engine answers when something has happened.
 
         Raises the engine's error, LimitExceededError for a message that is too
         large, EngineUnavailableError when no engine serves for `retry_timeout`.
@@ -164,21 +175,31 @@ class EngineConnection:
                 f"{megabytes(MAXIMUM_MESSAGE_BYTES)}. Pass less data."
             )
         future: asyncio.Future[Reply] = self._loop.create_future()
-        call = _PendingCall(call_id, frame_entry(_CALLS_FIELD, data), future, self._loop.time())
+        entry = frame_entry(_CALLS_FIELD, data)
+        call = _PendingCall(call_id, entry, future, self._loop.time(), waits)
         self._pending[call_id] = call
         self._outbox.append(call)
-        wake = self._wake
-        if wake is not None and not wake.done():
-            wake.set_result(None)
+        self._wake_writer()
         try:
             reply = await future
         except asyncio.CancelledError:
-            if self._pending.pop(call_id, None) is not None:
-                self._abandoned.append(call_id)
+            self._abandon(call)
             raise
         if reply.HasField("error"):
             raise error_from_reply(reply.error, workflow_id=workflow_id)
         return reply
+
+    def _abandon(self, call: _PendingCall) -> None:
+        """Nobody waits for the reply any more."""
+        if self._pending.pop(call.id, None) is not None and call.sent:
+            self._answered(call)
+            self._abandoned.append(call.id)
+            self._wake_writer()
+
+    def _wake_writer(self) -> None:
+        wake = self._wake
+        if wake is not None and not wake.done():
+            wake.set_result(None)
 
     # -- the life of the connection ------------------------------------------------
 
@@ -205,34 +226,29 @@ class EngineConnection:
                 await asyncio.sleep(backoff.next())
 
     async def _attach(self, channel: grpc.aio.Channel) -> _Stream | None:
-        """The stream, if this engine leads."""
-        get_status = channel.unary_unary(
-            _GET_STATUS,
-            request_serializer=cluster_service_pb2.GetStatusRequest.SerializeToString,
-            response_deserializer=cluster_service_pb2.GetStatusResponse.FromString,
-        )
-        try:
-            status = await get_status(
-                cluster_service_pb2.GetStatusRequest(), timeout=_ATTEMPT_TIMEOUT_S
-            )
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                self._problem = "what listens there is no sched engine"
-            else:
-                self._problem = call_details(error)
-            return None
-        if status.role != cluster_service_pb2.GetStatusResponse.ROLE_LEADER:
-            role = cluster_service_pb2.GetStatusResponse.Role.Name(status.role)
-            self._problem = f"the engine is {role.removeprefix('ROLE_').lower()}"
-            return None
-        if not self._accept_epoch(status.epoch):
-            return None
+        """A stream that this engine has taken: it says its epoch at once."""
         connect = channel.stream_stream(
             _CONNECT,
             request_serializer=identity_bytes,
             response_deserializer=workflow_service_pb2.ServerFrame.FromString,
         )
-        return connect(None)
+        stream = connect(None)
+        try:
+            async with asyncio.timeout(_ATTEMPT_TIMEOUT_S):
+                frame = await stream.read()
+        except TimeoutError:
+            self._problem = f"no answer within {_ATTEMPT_TIMEOUT_S:g} s"
+        except grpc.aio.AioRpcError as error:
+            self._problem = call_details(error)
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                self._problem = "what listens there is no sched engine"
+        else:
+            if not isinstance(frame, workflow_service_pb2.ServerFrame):
+                self._problem = "the engine closed the connection"
+            elif self._accept_epoch(frame.epoch):
+                return stream
+        stream.cancel()
+        return None
 
     def _accept_epoch(self, epoch: int) -> bool:
         """A lower epoch than seen before is a leader that does not know it was replaced."""
@@ -250,6 +266,9 @@ class EngineConnection:
         self._abandoned.clear()
         # Everything without a reply, in the order of the calls.
         self._outbox = deque(sorted(self._pending.values(), key=_by_id))
+        self._in_flight = 0
+        for call in self._outbox:
+            call.sent = False
         self._connected.set()
         writer = self._loop.create_task(self._write(stream), name="sched-client-writer")
         try:
@@ -292,8 +311,12 @@ class EngineConnection:
             call = outbox[0]
             if size and size + len(call.entry) > MAXIMUM_FRAME_BYTES:
                 break
+            if not call.waits and self._in_flight >= _WINDOW:
+                break
             outbox.popleft()
             if not call.future.done():
+                call.sent = True
+                self._in_flight += not call.waits
                 parts.append(call.entry)
                 size += len(call.entry)
         if self._abandoned:
@@ -315,6 +338,7 @@ class EngineConnection:
                 call = pending.pop(reply.id, None)
                 if call is None:
                     continue
+                self._answered(call)
                 if reply.HasField("error") and reply.error.reason == _UNAVAILABLE:
                     refusals += self._refuse(call, reply.error.message)
                     continue
@@ -324,6 +348,11 @@ class EngineConnection:
                     call.future.set_result(reply)
             if refusals >= _REFUSALS_BEFORE_RECONNECT:
                 return
+            if self._outbox:
+                self._wake_writer()  # there is room in the window again
+
+    def _answered(self, call: _PendingCall) -> None:
+        self._in_flight -= not call.waits
 
     # -- refusals and time limits ----------------------------------------------------
 
@@ -331,6 +360,7 @@ class EngineConnection:
         """The engine promised nothing: send the call again after a pause.
         True for the first refusal of a round."""
         self._pending[call.id] = call
+        call.sent = False
         self._refused.append(call)
         if len(self._refused) > 1:
             return False
@@ -345,8 +375,7 @@ class EngineConnection:
         again = sorted(self._refused, key=_by_id)
         self._refused.clear()
         self._outbox.extendleft(reversed(again))
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        self._wake_writer()
 
     def _fail_overdue(self) -> None:
         """Give up calls that have waited for `retry_timeout` without an engine."""

@@ -99,7 +99,7 @@ class WorkflowHandle(Generic[R]):
             request = GetWorkflowResultRequest(
                 workflow_id=self._id, run_id=self._run_id, wait_ms=LONGEST_WAIT_MS
             )
-            reply = await self._connection.call(Call(get_workflow_result=request))
+            reply = await self._connection.call(Call(get_workflow_result=request), waits=True)
             outcome = reply.get_workflow_result.outcome
             if status_from_proto(outcome.status).closed:
                 return outcome

@@ -34,6 +34,7 @@ DEFAULT_STEP_TIMEOUT = timedelta(seconds=30)
 
 _LONGEST_LOCAL_WAIT = timedelta(seconds=3)
 _THREADS = 64
+_DEFAULT_POLICY = RetryPolicy()
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -52,7 +53,7 @@ class StepRunner:
         self._threads.close()
 
     async def _run(self, call: StepCall, done: Callable[[StepOutcome], None]) -> None:
-        policy = call.retry or RetryPolicy()
+        policy = call.retry or _DEFAULT_POLICY
         limit = DEFAULT_STEP_TIMEOUT if call.timeout is None else call.timeout
         began = time.monotonic()
         attempt = call.attempt

@@ -8,16 +8,20 @@ from typing import Any, Self
 
 import grpc.aio
 
-from sched_sdk.api.v1 import cluster_service_pb2, workflow_service_pb2
+from sched_sdk.api.v1 import workflow_service_pb2
 from sched_sdk.api.v1.workflow_service_pb2 import Call, Reply
 
 Answer = Callable[[Call], Reply | Awaitable[Reply | None] | None]
-LEADER = cluster_service_pb2.GetStatusResponse.ROLE_LEADER
-STANDBY = cluster_service_pb2.GetStatusResponse.ROLE_STANDBY
+LEADER = "leader"
+STANDBY = "standby"
+
+
+def _no_history(request: Any) -> Any:
+    raise AssertionError(f"the script has no history for {request}")
 
 
 class ScriptedEngine:
-    """Serves WorkflowService.Connect and ClusterService.GetStatus.
+    """Serves WorkflowService: its stream and its histories.
 
     `answer` is asked for each call and gives the reply, or None to leave the
     call without one.
@@ -25,15 +29,16 @@ class ScriptedEngine:
 
     def __init__(self, answer: Answer | None = None, *, port: int = 0) -> None:
         self.answer: Answer = answer or (lambda call: None)
-        self.role: Any = LEADER
+        self.role = LEADER
         self.epoch = 1
         self.calls: list[Call] = []
         self.abandoned: list[int] = []
         self.frames = 0
         self.connections = 0
-        self.status_calls = 0
+        self.refused_streams = 0
         self.largest_frame = 0
-        self.history: Callable[[Any], Any] | None = None
+        self.history: Callable[[Any], Any] = _no_history
+        self.refusal: tuple[grpc.StatusCode, str, str] | None = None
         self.arrived = asyncio.Condition()
         self._port = port
         self._server: grpc.aio.Server | None = None
@@ -71,8 +76,14 @@ class ScriptedEngine:
             self.arrived.notify_all()
 
     async def connect(self, request_iterator: Any, context: Any) -> None:
+        if self.role == STANDBY:
+            self.refused_streams += 1
+            await self.note()
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "a standby; it does not serve")
         self.connections += 1
         await self.note()
+        first = workflow_service_pb2.ServerFrame(epoch=self.epoch)
+        await context.write(first.SerializeToString())
         answers: set[asyncio.Task[None]] = set()
         writing = asyncio.Lock()  # a stream takes one write at a time
         try:
@@ -99,26 +110,23 @@ class ScriptedEngine:
             async with writing:
                 await context.write(frame.SerializeToString())
 
-    async def get_status(self, _: bytes, context: Any) -> bytes:
-        self.status_calls += 1
-        await self.note()
-        status = cluster_service_pb2.GetStatusResponse(
-            role=self.role, epoch=self.epoch, version="0.0", store="none"
-        )
-        return status.SerializeToString()
-
     async def follow_history(self, data: bytes, context: Any) -> None:
-        assert self.history is not None
+        await self._refuse(context)
         request = workflow_service_pb2.FollowHistoryRequest.FromString(data)
         async for page in self.history(request):
             await context.write(page.SerializeToString())
 
     async def get_history(self, data: bytes, context: Any) -> bytes:
-        assert self.history is not None
+        await self._refuse(context)
         request = workflow_service_pb2.GetHistoryRequest.FromString(data)
         async for page in self.history(request):
             return page.SerializeToString()
         raise AssertionError("the script has no page")
+
+    async def _refuse(self, context: Any) -> None:
+        if self.refusal is not None:
+            code, message, reason = self.refusal
+            await context.abort(code, message, (("sched-reason", reason),))
 
 
 class _Handlers(grpc.GenericRpcHandler):
@@ -132,9 +140,6 @@ class _Handlers(grpc.GenericRpcHandler):
             ),
             "/sched.v1.WorkflowService/GetHistory": grpc.unary_unary_rpc_method_handler(
                 engine.get_history
-            ),
-            "/sched.v1.ClusterService/GetStatus": grpc.unary_unary_rpc_method_handler(
-                engine.get_status
             ),
         }
 

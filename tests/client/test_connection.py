@@ -131,7 +131,7 @@ async def test_connect_waits_for_an_engine_that_is_coming() -> None:
     engine.role = STANDBY
     await engine.start()
     connecting = asyncio.create_task(Client.connect(engine.address))
-    await engine.until(lambda: engine.status_calls >= 2)
+    await engine.until(lambda: engine.refused_streams >= 2)
     engine.role = LEADER
     client = await connecting
     await client.workflow("w1").signal("s")
@@ -240,3 +240,44 @@ async def test_a_large_argument_is_refused_before_it_is_sent() -> None:
         with pytest.raises(LimitExceededError, match=r"18\.0 MiB"):
             await client.start_workflow("Greet", *many)
     assert engine.calls == []
+
+
+async def test_short_calls_wait_for_room_but_not_for_those_that_wait() -> None:
+    allowed = asyncio.Semaphore(0)
+
+    async def answer(call: Call) -> Reply | None:
+        if call.HasField("get_workflow_result"):
+            return None
+        await allowed.acquire()
+        return accept(call)
+
+    async with ScriptedEngine(answer) as engine, await Client.connect(engine.address) as client:
+        handle = client.workflow("w1")
+        results = [asyncio.create_task(handle.result()) for _ in range(100)]
+        signals = [asyncio.create_task(handle.signal("s")) for _ in range(5000)]
+        await engine.until(lambda: len(engine.calls) == 4196)
+        for _ in range(904):
+            allowed.release()
+        await engine.until(lambda: len(engine.calls) == 5100)
+        for _ in range(4096):
+            allowed.release()
+        await asyncio.gather(*signals)
+        for result in results:
+            result.cancel()
+        await asyncio.wait(results)
+
+
+async def test_an_abandoned_call_gives_its_room_back() -> None:
+    async with (
+        ScriptedEngine(lambda call: None) as engine,
+        await Client.connect(engine.address) as client,
+    ):
+        handle = client.workflow("w1")
+        first = [asyncio.create_task(handle.signal("s")) for _ in range(4096)]
+        await engine.until(lambda: len(engine.calls) == 4096)
+        last = asyncio.create_task(handle.signal("last"))
+        for call in first:
+            call.cancel()
+        await engine.until(lambda: len(engine.calls) == 4097)
+        last.cancel()
+        await asyncio.wait([*first, last])
