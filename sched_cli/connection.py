@@ -69,8 +69,9 @@ async def _everyone_refuses(addresses: tuple[str, ...]) -> bool:
             for *_, where in await loop.getaddrinfo(
                 host.strip("[]"), port, type=socket.SOCK_STREAM
             ):
+                where_host, where_port = str(where[0]), int(where[1])
                 with contextlib.suppress(ConnectionRefusedError):
-                    _, writer = await asyncio.open_connection(where[0], where[1])
+                    _, writer = await asyncio.open_connection(where_host, where_port)
                     writer.close()
                     return False
     except OSError:

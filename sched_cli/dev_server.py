@@ -77,8 +77,10 @@ class DevServer:
         from sched_cli.reload.supervisor import Supervisor
         from sched_cli.render.worker_news import WorkerNews
 
+        engine = self._engine_option(address)
         options = WorkerOptions(self.targets, address, self.task_queue, self.grace_s)
-        supervisor = Supervisor(options, WorkerNews())
+        next_step = f"sched workflow start {{name}} --input VALUE --wait{engine}"
+        supervisor = Supervisor(options, WorkerNews(next_step=next_step))
         supervisor.start()
         return supervisor
 
@@ -86,12 +88,11 @@ class DevServer:
         state = "in memory, forgotten at the end" if self.database == MEMORY else self.database
         console.labelled("engine", address, "green")
         console.labelled("state", state)
-        engine = "" if self.port == DEFAULT_PORT else f" --engine {address}"
-        if self.targets:
-            console.labelled("next", f"sched workflow start NAME --input VALUE --wait{engine}")
-        else:
-            console.labelled("next", f"sched worker app.py --reload{engine}")
-        console.labelled("", "Ctrl-C stops it; what runs goes on at the next start.", "dim")
+        if not self.targets:
+            console.labelled("next", f"sched worker app.py --reload{self._engine_option(address)}")
+
+    def _engine_option(self, address: str) -> str:
+        return "" if self.port == DEFAULT_PORT else f" --engine {address}"
 
 
 async def _first_of(*waits: Coroutine[Any, Any, None]) -> None:

@@ -44,10 +44,10 @@ async def show_events(
     # The lines of later events name what earlier ones scheduled.
     async for event in handle.history(follow=follow):
         if event.event_id == 1:
-            console.print(lines.header())
+            console.print(lines.header(), no_wrap=True, overflow="ellipsis")
         line = lines.line(event)
         if event.event_id > after:
-            console.print(line)
+            console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 async def print_result(handle: WorkflowHandle[Any], output: OutputFormat) -> None:

@@ -15,7 +15,7 @@ def dev(
     app: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[APP…]", help="Also run a worker that serves this, and follows its edits."
+            metavar="APP", help="Also run a worker that serves this, and follows its edits."
         ),
     ] = None,
     db: Annotated[

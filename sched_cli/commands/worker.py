@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def worker(
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="APP [MORE…]", help="A file, a folder or a module, or several."),
+        typer.Argument(metavar="APP", help="A file, a folder or a module, or several."),
     ],
     reload: Annotated[
         bool, typer.Option("--reload", envvar="SCHED_RELOAD", help="Follow the edits of the code.")

@@ -58,7 +58,7 @@ class EventLines:
             f"{'ID':>{_ID_WIDTH}}  {'TIME':<{_CLOCK_WIDTH}}  {'AFTER':>{_OFFSET_WIDTH}}  "
             f"{'EVENT':<{_TYPE_WIDTH}}  WHAT"
         )
-        return Text(titles, style="dim", no_wrap=True, overflow="ellipsis")
+        return Text(titles, style="dim")
 
     def line(self, event: Event) -> Text:
         """One event."""
@@ -72,8 +72,6 @@ class EventLines:
             (f"{local_clock(event.time):<{_CLOCK_WIDTH}}  {after:>{_OFFSET_WIDTH}}  ", "dim"),
             (f"{event.type:<{_TYPE_WIDTH}}  ", _style(event.type)),
             (self.what(event), "dim" if event.type in _BOOKKEEPING else ""),
-            no_wrap=True,
-            overflow="ellipsis",
         )
 
     def what(self, event: Event) -> str:

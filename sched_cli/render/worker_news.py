@@ -19,6 +19,11 @@ _SHOWN_FILES = 3
 class WorkerNews:
     """An announcer (see `sched_cli.reload.supervisor`) that prints."""
 
+    def __init__(self, *, next_step: str = "") -> None:
+        """`next_step` is a hint that is given once, when the worker serves for
+        the first time, with `{name}` for one of its workflows."""
+        self._next_step = next_step
+
     def hear(self, report: ChildReport) -> None:
         """The reports of a worker in this process."""
         if report.state == "ready":
@@ -32,6 +37,9 @@ class WorkerNews:
             labelled("reload", f"the new code serves after {seconds:.1f} s", "green")
         else:
             labelled("worker", f"serves {served(report)}", "green")
+        if self._next_step and report.workflows:
+            labelled("next", self._next_step.format(name=report.workflows[0]))
+            self._next_step = ""
 
     def edited(self, files: Sequence[Path]) -> None:
         """Code was edited."""

@@ -7,9 +7,12 @@ import json
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
+import typer
 
+from sched_cli.main import build_app
 from tests.cli.support import SCHED, clean_environment
 
 _LIST_MODULES = """
@@ -51,6 +54,25 @@ def test_a_workflow_command_imports_the_client_only() -> None:
     assert not _NEVER & modules
     for part in ("_replay", "_worker", "_context"):
         assert f"sched_sdk.{part}" not in modules
+
+
+def test_every_option_has_a_variable() -> None:
+    """`--input` reads its own (see parse_inputs); the rest belongs to typer."""
+    without = []
+
+    def look(path: str, command: Any) -> None:
+        for parameter in command.params:
+            names = set(parameter.opts)
+            if parameter.param_type_name == "option" and not parameter.envvar:
+                without.append((path, *sorted(names)))
+        for name, inner in getattr(command, "commands", {}).items():
+            look(f"{path} {name}", inner)
+
+    look("sched", typer.main.get_command(build_app()))
+    assert [found for found in without if "--input" not in found] == [
+        ("sched", "--install-completion"),
+        ("sched", "--show-completion"),
+    ]
 
 
 def test_help_is_quick() -> None:

@@ -54,7 +54,13 @@ TypeOption = Annotated[
 ]
 FilterQueueOption = Annotated[
     str | None,
-    typer.Option("--task-queue", metavar="NAME", help="Only those of this task queue."),
+    # Not the variable of the same option elsewhere, which says where work goes.
+    typer.Option(
+        "--task-queue",
+        metavar="NAME",
+        envvar="SCHED_FILTER_TASK_QUEUE",
+        help="Only those of this task queue.",
+    ),
 ]
 IdPrefixOption = Annotated[
     str | None,
