@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -106,8 +107,9 @@ class EngineServer:
     def _bind(self, server: grpc.aio.Server) -> int:
         host, port = self.settings.host, self.settings.port
         try:
+            _probe(host, port)
             return server.add_insecure_port(f"{host}:{port}")
-        except RuntimeError as error:
+        except (OSError, RuntimeError) as error:
             raise EngineStartError(
                 f"{host}:{port} cannot be used: another program (perhaps another engine) "
                 "listens there, or the host is not of this machine. Choose another port with "
@@ -149,3 +151,17 @@ class EngineServer:
     def _on_fenced(self) -> None:
         """Another engine leads: this one must not answer any more."""
         asyncio.get_running_loop().create_task(self.stop(0))
+
+
+def _probe(host: str, port: int) -> None:
+    """Raises OSError if the port cannot be listened on: gRPC would say so on
+    stderr, in its own words, before it says it to us."""
+    if not port:
+        return
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        probe.listen(1)
