@@ -72,7 +72,7 @@ class EngineServer:
         # The port first: two engines on one port is the commonest mistake.
         server = grpc.aio.server(options=self._options())
         port = self._bind(server)
-        self.address = f"{self.settings.host}:{port}"
+        self.address = _join(self.settings.host, port)
         try:
             await store.open()
             self.engine = Engine(self.settings, store, MemoryTaskQueue(), self._on_fenced)
@@ -108,10 +108,10 @@ class EngineServer:
         host, port = self.settings.host, self.settings.port
         try:
             _probe(host, port)
-            return server.add_insecure_port(f"{host}:{port}")
+            return server.add_insecure_port(_join(host, port))
         except (OSError, RuntimeError) as error:
             raise EngineStartError(
-                f"{host}:{port} cannot be used: another program (perhaps another engine) "
+                f"{_join(host, port)} cannot be used: another program (perhaps another engine) "
                 "listens there, or the host is not of this machine. Choose another port with "
                 "--port"
             ) from error
@@ -151,6 +151,10 @@ class EngineServer:
     def _on_fenced(self) -> None:
         """Another engine leads: this one must not answer any more."""
         asyncio.get_running_loop().create_task(self.stop(0))
+
+
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _probe(host: str, port: int) -> None:
