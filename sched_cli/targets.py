@@ -147,15 +147,20 @@ def _similar_files(path: Path) -> str:
     return f" There is no Python file in {folder.resolve()}; sched init NAME makes a starter."
 
 
-def python_files(root: Path) -> list[Path]:
-    """Every Python file of the app below `root`, in a stable order."""
+def code_folders(root: Path) -> list[Path]:
+    """`root` and the folders below it that may hold code of the app."""
     found: list[Path] = []
-    for folder, folders, files in os.walk(root):
+    for folder, folders, _ in os.walk(root):
         folders[:] = sorted(
             name for name in folders if name not in IGNORED_FOLDERS and not name.startswith(".")
         )
-        found.extend(Path(folder, name) for name in sorted(files) if name.endswith(".py"))
+        found.append(Path(folder))
     return found
+
+
+def python_files(root: Path) -> list[Path]:
+    """Every Python file of the app below `root`, in a stable order."""
+    return [path for folder in code_folders(root) for path in sorted(folder.glob("*.py"))]
 
 
 def is_app_source(path: Path, root: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sched_cli.reload.sources import Sources
+from sched_cli.targets import code_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 # change of branch, a formatter.
 _QUIET_MS = 60
 _LONGEST_WAIT_MS = 600
-# How often the watching thread comes up for air when nothing happens.
-_TICK_MS = 500
+# How often the watching thread comes up for air when nothing happens; also how
+# long an edit that comes before the system watches may go unseen.
+_TICK_MS = 250
 
 
 class EditWatcher:
@@ -52,37 +54,59 @@ class EditWatcher:
         self._stop.set()
 
     def _watch(self) -> None:
-        from watchfiles import PythonFilter, watch
+        try:
+            while not self._stop.is_set():
+                folders = self._folders()
+                try:
+                    if folders:
+                        self._watch_folders(folders)
+                except FileNotFoundError:
+                    folders = []  # one went in between; look again
+                if not folders:
+                    self._stop.wait(_TICK_MS / 1000)
+        except OSError as error:
+            roots = ", ".join(map(str, self._sources.roots))
+            message = (
+                f"The system cannot watch {roots} for edits ({error}). "
+                f"Set WATCHFILES_FORCE_POLLING=1 to look at the files instead."
+            )
+            self._tell(functools.partial(self._on_problem, message))
 
-        roots = self._sources.roots
-        bursts = watch(
-            *roots,
-            watch_filter=PythonFilter(),
+    def _folders(self) -> list[Path]:
+        return [folder for root in self._sources.roots for folder in code_folders(root)]
+
+    def _watch_folders(self, folders: list[Path]) -> None:
+        """Watch these until folders come or go.
+
+        Each on its own, not recursively: what the engine writes to .sched, and
+        the thousands of folders of an environment, are none of our business.
+        """
+        from watchfiles import watch
+
+        known = set(folders)
+        first = True
+        for burst in watch(
+            *folders,
+            recursive=False,
+            watch_filter=None,
             stop_event=self._stop,
             step=_QUIET_MS,
             debounce=_LONGEST_WAIT_MS,
             rust_timeout=_TICK_MS,
             yield_on_timeout=True,
             raise_interrupt=False,
-        )
-        try:
-            first = True
-            for burst in bursts:
-                if first:
-                    # The first burst, empty or not, says that the system watches
-                    # by now; an edit may have come before that.
-                    edited = self._sources.changed_anywhere()
-                    first = False
-                else:
-                    edited = self._sources.changed(Path(path) for _, path in burst)
-                if edited:
-                    self._tell(functools.partial(self._on_edit, edited))
-        except OSError as error:
-            message = (
-                f"The system cannot watch {', '.join(map(str, roots))} for edits ({error}). "
-                f"Set WATCHFILES_FORCE_POLLING=1 to look at the files instead."
-            )
-            self._tell(functools.partial(self._on_problem, message))
+        ):
+            touched = [Path(path) for _, path in burst]
+            # The first burst, empty or not, says that the system watches by now;
+            # an edit may have come before that.
+            edited = self._sources.changed_anywhere() if first else self._sources.changed(touched)
+            first = False
+            if edited:
+                self._tell(functools.partial(self._on_edit, edited))
+            if any(path in known or path.is_dir() for path in touched) and (
+                known != set(self._folders())
+            ):
+                return
 
     def _tell(self, call: Callable[[], None]) -> None:
         # The loop may be closed by the time the thread has something to say.

@@ -186,6 +186,25 @@ def test_edits_in_quick_succession_end_with_the_last(project: Project, worker: R
     wait_until(lambda: len(worker.children()) == 1, "one process is left")
 
 
+def test_a_new_folder_is_watched_too(project: Project, worker: Running) -> None:
+    (project.folder / "words").mkdir()
+    (project.folder / "words" / "polite.py").write_text('greeting = "Good day"\n')
+    worker.wait_for("words/polite.py changed")
+    project.write("wording", "from words.polite import greeting\n")
+    wait_until(lambda: project.greeting() == "Good day, you!", "the new file is used")
+    (project.folder / "words" / "polite.py").write_text('greeting = "Howdy"\n')
+    wait_until(lambda: project.greeting() == "Howdy, you!", "an edit in the new folder is seen")
+
+
+def test_what_others_write_below_the_folder_is_no_edit(project: Project, worker: Running) -> None:
+    for folder in (".sched", ".venv", "node_modules"):
+        (project.folder / folder).mkdir()
+        (project.folder / folder / "module.py").write_text("x = 1\n")
+    project.say("Hi")
+    worker.wait_for("wording.py changed")
+    assert "module.py" not in worker.output
+
+
 def test_the_old_code_finishes_what_it_began(project: Project, worker: Running) -> None:
     workflow_id = project.start("Works", "-i", "2.5")
     runs = project.folder / "runs.txt"
