@@ -389,7 +389,8 @@ class EngineConnection:
 
     def _unavailable(self) -> EngineUnavailableError:
         where = " or ".join(self.addresses)
-        problem = f" ({self._problem})" if self._problem else ""
+        plain = self._problem in ("", "connection refused")  # then there simply is none
+        problem = "" if plain else f" ({self._problem})"
         return EngineUnavailableError(
             f"no engine answers at {where}{problem}; start one with `sched dev`"
         )

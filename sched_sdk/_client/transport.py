@@ -131,7 +131,22 @@ class Backoff:
         return self._uniform(step / 2, step)
 
 
+# What gRPC says at length, in the words of people.
+_SHORT_DETAILS = {
+    "Connection refused": "connection refused",
+    "hostname lookup error": "the host name is not known",
+    "DNS resolution failed": "the host name is not known",
+    "Connection reset": "the connection broke",
+    "Socket closed": "the connection broke",
+    "Cancelling all calls": "it is shutting down",
+    "tcp handshaker shutdown": "it does not answer",
+}
+
+
 def call_details(error: grpc.aio.AioRpcError) -> str:
     """What a failed call says of itself, on one line, for people."""
     details = " ".join((error.details() or "").split())
-    return f"{error.code().name}: {details}" if details else error.code().name
+    for mark, short in _SHORT_DETAILS.items():
+        if mark in details:
+            return short
+    return details or error.code().name

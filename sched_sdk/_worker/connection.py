@@ -64,18 +64,20 @@ class WorkerConnection:
         """The connection of the current stream; None while there is none."""
 
     async def run(self) -> None:
-        """Until the outbox is closed and written. Raises InvalidArgumentError
-        or LimitExceededError when the engine refuses the worker as such."""
+        """Until the outbox is closed and, while there is a stream, written.
+
+        Raises InvalidArgumentError or LimitExceededError when the engine
+        refuses the worker as such.
+        """
         backoff = Backoff()
-        while not (self._outbox.closing and self._outbox.empty):
+        while not self._outbox.closing:
             channel = open_channel(self._rotation.current)
             try:
                 stream = await self._attach(channel)
                 if stream is not None:
                     backoff.reset()
                     self.channel = channel
-                    await self._serve(stream)
-                    if self._outbox.closing:
+                    if await self._serve(stream):
                         return
                 self._announce_loss()
             finally:
@@ -120,8 +122,8 @@ class WorkerConnection:
         asyncio.get_running_loop().call_soon(self._receive, frame)
         return stream
 
-    async def _serve(self, stream: _Stream) -> None:
-        """Write and read until the stream ends."""
+    async def _serve(self, stream: _Stream) -> bool:
+        """Write and read until the stream ends. Whether the worker wanted it."""
         loop = asyncio.get_running_loop()
         self._problem = "the engine closed the connection"
         writer = loop.create_task(self._write(stream), name="sched-worker-writer")
@@ -129,7 +131,7 @@ class WorkerConnection:
             while True:
                 frame = await stream.read()
                 if not isinstance(frame, _EngineFrame):
-                    return
+                    break
                 loop.call_soon(self._receive, frame)
         except grpc.aio.AioRpcError as error:
             self._judge(error)
@@ -137,6 +139,7 @@ class WorkerConnection:
             writer.cancel()
             stream.cancel()
             await asyncio.wait([writer])
+        return self._outbox.closing
 
     async def _write(self, stream: _Stream) -> None:
         # A write that fails means a broken stream, and reading says why.

@@ -120,10 +120,6 @@ class Outbox:
         finally:
             self._waiter = None
 
-    @property
-    def empty(self) -> bool:
-        return not self._entries and not self._has_numbers
-
     def _numbers_added(self) -> None:
         self._has_numbers = True
         self._wake()

@@ -75,7 +75,7 @@ class WorkerSession:
             await self._connection.run()
         finally:
             self._renewal.cancel()
-            self._workflows.hand_everything_back()
+            await self._workflows.hand_everything_back()
             await self._activities.close()
             self._steps.close()
             self._watchdog.close()
@@ -90,9 +90,14 @@ class WorkerSession:
                     self._changed.clear()
                     await self._changed.wait()
 
+    @property
+    def connected(self) -> bool:
+        """Whether an engine is there to hear anything."""
+        return self._connection.channel is not None
+
     async def close(self) -> None:
         """Hand back what is left, and end the stream behind it."""
-        self._workflows.hand_everything_back()
+        await self._workflows.hand_everything_back()
         await self._activities.hand_everything_back()
         self._outbox.close()
 
@@ -139,7 +144,7 @@ class WorkerSession:
         if not self.welcomed.is_set():
             self.welcomed.set()
             if self._on_ready is not None:
-                self._on_ready()
+                self._loop.call_soon(self._on_ready)
 
     def _renew(self) -> None:
         period = self._task_timeout_s / 3

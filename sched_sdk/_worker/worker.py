@@ -186,7 +186,8 @@ class Worker:
             await asyncio.wait([draining, runner], return_when=asyncio.FIRST_COMPLETED)
             draining.cancel()
             await session.close()
-            await asyncio.wait([runner], timeout=_LAST_WORDS_S)
+            if session.connected:
+                await asyncio.wait([runner], timeout=_LAST_WORDS_S)
             runner.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await runner

@@ -78,6 +78,8 @@ class WorkflowRunner:
         for task in tasks:
             try:
                 self._receive(task)
+            except SchedError as error:
+                logger.error("workflow %s: %s", task.workflow_id, error)
             except Exception:
                 # Not renewed any more, so the engine gives it out again.
                 logger.exception("a task of workflow %s could not be begun", task.workflow_id)
@@ -178,13 +180,9 @@ class WorkflowRunner:
                 task.workflow_id,
                 call_details(error),
             )
-            self._give_up_loading(task, driver)
+            await self._in_callback(self._give_up_loading, task, driver)
         except SchedError as error:
             logger.error("workflow %s: %s", task.workflow_id, error)
-        except asyncio.CancelledError:
-            if driver is not None:
-                self._drop(driver)
-            raise
         finally:
             known = self._loading.get(task.run_id)
             if known is not None and known[0] is task:
@@ -313,8 +311,11 @@ class WorkflowRunner:
         if held:
             self._outbox.renew(sorted(held))
 
-    def hand_everything_back(self) -> None:
+    async def hand_everything_back(self) -> None:
         """The worker stops: what is not answered goes to others."""
+        await self._in_callback(self._hand_back_all)
+
+    def _hand_back_all(self) -> None:
         for run_id in list(self._loading):
             task, _ = self._loading[run_id]
             self._stop_loading(run_id)

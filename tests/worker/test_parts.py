@@ -90,7 +90,7 @@ def test_everything_that_waits_leaves_in_one_frame() -> None:
     assert (list(frame.renewals), list(frame.returned)) == ([4], [5])
     assert list(frame.evicted_run_ids) == ["run"]
     assert frame.drain
-    assert outbox.empty
+    assert not outbox.take()
 
 
 def test_a_frame_is_bounded() -> None:

@@ -283,3 +283,20 @@ async def counts_steps(ctx: WorkflowContext, count: int) -> int:
     for number in range(count):
         await ctx.step(note_first, number)
     return count
+
+
+async def test_an_idle_worker_without_an_engine_stops_at_once(
+    restarting: RestartingEngine,
+) -> None:
+    async with Worker(restarting.address, activities=[waits]) as worker:
+        await worker.ready()
+        await restarting.stop()
+        began = time.monotonic()
+    assert time.monotonic() - began < 0.5
+
+
+async def test_waiting_for_an_engine_that_never_comes_can_be_given_up() -> None:
+    worker = Worker("127.0.0.1:1", activities=[waits])
+    with pytest.raises(TimeoutError):
+        async with worker, asyncio.timeout(0.2):
+            await worker.ready()
