@@ -16,9 +16,10 @@ import time
 from typing import TYPE_CHECKING
 
 from sched_server.core.state import ActivityPhase, TaskPhase
+from sched_server.errors import Unavailable
 from sched_server.execution import Holder
 from sched_server.queue.port import QueuedTask
-from sched_server.store.port import WORKFLOW_TASK, StoreError, TaskKey, TaskRow
+from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK, StoreError, TaskKey, TaskRow
 from sched_server.tasks import activity_task, push_workflow_task
 
 if TYPE_CHECKING:
@@ -42,13 +43,26 @@ _REMEMBERED_FAILING = 10_000
 class _Backlog:
     """What the dispatcher knows of one key's waiting tasks."""
 
-    __slots__ = ("cursor", "pumping", "refill")
+    __slots__ = ("cursor", "late", "pumping", "reading", "refill")
 
     def __init__(self) -> None:
         self.refill = False
         """The store may have ready tasks of this key that the queue has not."""
         self.cursor: TaskRow | None = None
+        """The last row that the refill has read; None: it begins anew."""
+        self.reading = False
+        self.late: list[tuple[QueuedTask, int]] = []
+        """Tasks (and since when they are ready) that came during a read, which
+        may have missed their rows."""
         self.pumping = False
+
+    def will_read(self, ready_since_us: int) -> bool:
+        """Whether the refill has the row still before it."""
+        cursor = self.cursor
+        return self.refill and (cursor is None or ready_since_us > cursor.ready_since_us)
+
+    def begin_anew(self) -> None:
+        self.refill, self.cursor = True, None
 
 
 class Dispatcher:
@@ -92,6 +106,8 @@ class Dispatcher:
         state = execution.state
         if execution.holder is not None or state.task.phase is not TaskPhase.SCHEDULED:
             return
+        if execution.dropped:
+            return  # its rows are read again, and their tasks with them
         if not execution.settled:
             # More is being committed; the task goes out with it.
             execution_actions = execution.pending or execution.in_flight
@@ -103,7 +119,9 @@ class Dispatcher:
         if key not in self._backlogs:
             session = self._workers.pick(key, self._sticky.get(execution.run_key))
         if session is None:
-            self._publish(QueuedTask(key, execution.run_key, 0, state.task.attempt))
+            task = state.task
+            waiting = QueuedTask(key, execution.run_key, 0, task.attempt)
+            self._publish(waiting, task.ready_since_us)
             return
         self._hand_out(execution, session)
 
@@ -174,8 +192,11 @@ class Dispatcher:
         activity = execution.state.activities.get(seq)
         if activity is None or activity.record.phase is not ActivityPhase.SCHEDULED:
             return
-        key = TaskKey(activity.scheduled.task_queue, 2, activity.scheduled.name)
-        self._publish(QueuedTask(key, execution.run_key, seq, activity.record.attempt))
+        record = activity.record
+        key = TaskKey(activity.scheduled.task_queue, ACTIVITY_TASK, activity.scheduled.name)
+        self._publish(
+            QueuedTask(key, execution.run_key, seq, record.attempt), record.ready_since_us
+        )
 
     # ------------------------------------------------------------ backlog
 
@@ -201,10 +222,13 @@ class Dispatcher:
     def _backlog(self, key: TaskKey) -> _Backlog:
         return self._backlogs.setdefault(key, _Backlog())
 
-    def _publish(self, task: QueuedTask) -> None:
+    def _publish(self, task: QueuedTask, ready_since_us: int) -> None:
         backlog = self._backlog(task.key)
-        if backlog.refill:
-            return  # the row is behind those that the refill will read
+        if backlog.reading:
+            backlog.late.append((task, ready_since_us))
+            return
+        if backlog.will_read(ready_since_us):
+            return
         self._to_publish.append(task)
         if not self._publishing:
             self._publishing = True
@@ -216,7 +240,7 @@ class Dispatcher:
         self._publishing = False
         tasks, self._to_publish = self._to_publish, []
         for task in await self._queue.publish(tasks):
-            self._backlog(task.key).refill = True
+            self._backlog(task.key).begin_anew()
         for key in {task.key for task in tasks}:
             self._wake_backlog(key)
 
@@ -239,11 +263,12 @@ class Dispatcher:
                         return
                     continue
                 for task in tasks:
-                    await self._deliver(task)
+                    await self._deliver_or_skip(task)
                 await self._queue.finish(tasks)
-        except StoreError as error:
+        except (StoreError, Unavailable) as error:
+            # What was taken and not handed out is found again in its rows.
             logger.warning("the backlog of %s could not be read, trying again: %s", key, error)
-            backlog.refill, backlog.cursor = True, None
+            backlog.begin_anew()
             asyncio.get_running_loop().call_later(_RETRY_S, self._wake_backlog, key)
         finally:
             backlog.pumping = False
@@ -260,17 +285,40 @@ class Dispatcher:
         """Read the next page of rows into the queue. False: nothing was left."""
         if not backlog.refill:
             return False
-        rows = await self._group.store.ready_tasks(
-            self._group.number, key, after=backlog.cursor, limit=REFILL_PAGE
-        )
-        if len(rows) < REFILL_PAGE:
-            backlog.refill, backlog.cursor = False, None
-        else:
-            backlog.cursor = rows[-1]
+        backlog.reading = True
+        try:
+            rows = await self._group.store.ready_tasks(
+                self._group.number, key, after=backlog.cursor, limit=REFILL_PAGE
+            )
+        finally:
+            backlog.reading = False
+            late, backlog.late = backlog.late, []
+        before = backlog.cursor
+        backlog.refill = len(rows) == REFILL_PAGE
+        backlog.cursor = rows[-1] if backlog.refill else None
         tasks = [QueuedTask(key, row.run_key, row.seq, 0) for row in rows]
-        if tasks and await self._queue.publish(tasks):
-            backlog.refill, backlog.cursor = True, None
+        overflow = await self._queue.publish(tasks) if tasks else ()
+        if overflow:
+            taken = tasks.index(overflow[0])
+            backlog.refill = True
+            backlog.cursor = rows[taken - 1] if taken else before
+        for task, ready_since_us in late:
+            self._publish(task, ready_since_us)
         return bool(tasks)
+
+    async def _deliver_or_skip(self, task: QueuedTask) -> None:
+        try:
+            await self._deliver(task)
+        except (StoreError, Unavailable):
+            raise
+        except Exception:
+            # One run that cannot be read must not stop those behind it.
+            logger.exception("a task of run %d could not be handed out", task.run_key)
+
+    async def _put_back(self, task: QueuedTask) -> None:
+        """Its slot was taken meanwhile."""
+        if await self._queue.publish([task]):
+            self._backlog(task.key).begin_anew()
 
     async def _deliver(self, task: QueuedTask) -> None:
         """One waiting task; it may be over, or held already."""
@@ -291,13 +339,13 @@ class Dispatcher:
                     return
             session = self._workers.pick(task.key, self._sticky.get(task.run_key))
             if session is None:
-                await self._queue.publish([task])
+                await self._put_back(task)
                 return
             self._hand_out(execution, session)
             return
         session = self._workers.pick(task.key, None)
         if session is None:
-            await self._queue.publish([task])
+            await self._put_back(task)
             return
         self._group.assign(execution, task.seq, session)
 
