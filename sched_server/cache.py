@@ -1,13 +1,15 @@
 """The bounded cache of runs, and loading by fold.
 
 Least recently used runs leave first; runs with uncommitted work or with a
-worker at their task stay. Loading is single-flight: everybody who asks for a
-run gets the same object.
+worker at their task stay. There is never a second object of a run: loading is
+single-flight, and a run that has left but is still in somebody's hands comes
+back as the same object.
 """
 
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,8 @@ class ExecutionCache:
         self._by_key: OrderedDict[int, Execution] = OrderedDict()
         self._by_run_id: dict[str, Execution] = {}
         self._open_by_workflow_id: dict[str, Execution] = {}
+        self._alive: weakref.WeakValueDictionary[int, Execution] = weakref.WeakValueDictionary()
+        """Every run in memory that is not dropped, in the cache or not any more."""
         self._loading: dict[int, asyncio.Future[Execution | None]] = {}
 
     def __len__(self) -> int:
@@ -42,7 +46,16 @@ class ExecutionCache:
         execution = self._by_key.get(run_key)
         if execution is not None:
             self._by_key.move_to_end(run_key)
+            return execution
+        execution = self._alive.get(run_key)
+        if execution is not None:
+            self.add(execution)
         return execution
+
+    def keep(self, execution: Execution) -> None:
+        """It is about to change, so it must be found here."""
+        if execution.run_key not in self._by_key:
+            self.add(execution)
 
     def get_by_run_id(self, run_id: str) -> Execution | None:
         return self._by_run_id.get(run_id)
@@ -53,6 +66,7 @@ class ExecutionCache:
 
     def add(self, execution: Execution) -> None:
         self._by_key[execution.run_key] = execution
+        self._alive[execution.run_key] = execution
         self._by_run_id[execution.state.run_id] = execution
         if execution.state.status is Status.RUNNING:
             self._open_by_workflow_id[execution.state.workflow_id] = execution
@@ -60,6 +74,12 @@ class ExecutionCache:
             self._evict()
 
     def drop(self, execution: Execution) -> None:
+        """Forget it, even if somebody still has it: the rows have the truth."""
+        if self._alive.get(execution.run_key) is execution:
+            del self._alive[execution.run_key]
+        self._remove(execution)
+
+    def _remove(self, execution: Execution) -> None:
         if self._by_key.get(execution.run_key) is execution:
             del self._by_key[execution.run_key]
         state = execution.state
@@ -74,7 +94,7 @@ class ExecutionCache:
             if over <= 0:
                 return
             if not execution.pinned:
-                self.drop(execution)
+                self._remove(execution)
                 over -= 1
 
     async def load(self, run_key: int) -> Execution | None:

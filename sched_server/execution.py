@@ -19,7 +19,7 @@ TASK_KEY = (WORKFLOW_TASK, 0)
 class PendingChange:
     """What was decided for a run since its last commit was taken."""
 
-    __slots__ = ("actions", "callbacks", "change", "linked", "touched")
+    __slots__ = ("actions", "broken", "callbacks", "change", "linked", "touched")
 
     def __init__(self, change: RunChange) -> None:
         self.change = change
@@ -29,6 +29,8 @@ class PendingChange:
         """What to do once it is durable, in order."""
         self.callbacks: list[Callable[[Exception | None], None]] = []
         """Who waits, for the commit or its failure."""
+        self.broken = False
+        """Folding a decision failed midway: nothing of this may be written."""
         self.linked: Execution | None = None
         """A run whose change must be in the same commit, all or none."""
 
@@ -54,6 +56,7 @@ class Execution:
     """
 
     __slots__ = (
+        "__weakref__",
         "committed_event_id",
         "dropped",
         "history_bytes",
