@@ -63,7 +63,15 @@ class TimerService:
         key = (run_key, kind, seq)
         if due_us > self._window_end_us:
             self._due.pop(key, None)
-            return
+        else:
+            self._put(key, due_us)
+
+    def put_off(self, run_key: int, kind: int, seq: int, due_us: int) -> None:
+        """It came too early. Its row, which is not rewritten, lies behind the
+        window, so it stays in memory however late it is."""
+        self._put((run_key, kind, seq), due_us)
+
+    def _put(self, key: Key, due_us: int) -> None:
         self._due[key] = due_us
         heapq.heappush(self._heap, (due_us, key))
         if self._heap[0][1] == key:
@@ -135,7 +143,10 @@ class TimerService:
             except StoreUnavailableError as error:
                 # The row is still there; so is the duty.
                 logger.warning("a due timer could not be read, trying again: %s", error)
-                self.set(*key, self._clock.now_us() + 500_000)
+                self.put_off(*key, self._clock.now_us() + 500_000)
+            except Exception:
+                # One run that cannot be read must not stop everybody's timers.
+                logger.exception("timer %s of run %d could not be fired", key[1:], key[0])
         return fired
 
     async def _move_window(self) -> None:
