@@ -75,6 +75,8 @@ def segment_problem(limits: ApiLimits, segment: pb.WorkflowSegment) -> str | Non
         name = command.WhichOneof("command")
         if name == "schedule_activity":
             problem = _activity_problem(limits, command.schedule_activity)
+        elif name == "start_timer":
+            problem = _duration_problem("a sleep", command.start_timer.duration_us)
         elif name == "record_step":
             size = len(command.record_step.result.data)
             what = f"the result of step {command.record_step.name!r}"
@@ -87,6 +89,14 @@ def segment_problem(limits: ApiLimits, segment: pb.WorkflowSegment) -> str | Non
             continue
         if problem is not None:
             return problem
+    return None
+
+
+def _duration_problem(what: str, value_us: int) -> str | None:
+    try:
+        check_duration(what, max(value_us, 0))
+    except Rejection as rejection:
+        return rejection.message
     return None
 
 
