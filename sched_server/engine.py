@@ -87,13 +87,17 @@ class Engine:
         """
         for _ in range(_START_ROUNDS):
             current, newest = await self._current(request.workflow_id)
-            if newest is not None and request.request_id:
+            known = current is not None and current.state.start_request_id == request.request_id
+            exists = newest is not None or current is not None
+            if request.request_id and exists and not known:
                 earlier = await self.store.find_start(request.workflow_id, request.request_id)
                 if earlier is not None:
                     return earlier, False
             latest = self.group.cache.get_open(request.workflow_id)
             if latest is not current and latest is not None:
                 continue  # somebody else started or loaded it meanwhile
+            if current is not None and (current.dropped or _has_ended(current)):
+                continue
             if current is None:
                 execution = self._create(request)
             elif (
@@ -105,8 +109,6 @@ class Engine:
             elif conflict is not IdConflict.TERMINATE_EXISTING:
                 await self.group.settled(current)
                 raise _already_started(current)
-            elif current.dropped or current.state.status is not Status.RUNNING:
-                continue
             else:
                 execution = self._replace(current, request)
             await self.group.settled(execution)
@@ -188,6 +190,9 @@ class Engine:
         execution = await self.lookup.by_run_id(run_id)
         decision = None if execution is None else self.group.apply(execution, request)
         if execution is None or decision is None or decision.verdict is Verdict.STALE:
+            if execution is not None:
+                # Even a refusal must not tell what is not durable.
+                await self.group.settled(execution)
             raise Rejection(
                 "ACTIVITY_NOT_FOUND",
                 "the task token names no running activity attempt: it was completed, timed out, "
@@ -239,6 +244,10 @@ class Engine:
         attributes = decode_event(rows[0].data).attributes
         assert type(attributes) in TERMINAL, "a closed run ends with a terminal event"
         return attributes  # type: ignore[return-value]
+
+
+def _has_ended(execution: Execution) -> bool:
+    return execution.state.status is not Status.RUNNING
 
 
 def _already_started(current: Execution) -> Rejection:
