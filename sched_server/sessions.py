@@ -13,9 +13,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from sched_server.codec import decode_record
+from sched_server.core.decision import Verdict
 from sched_server.core.inputs import HastenWorkflowTask, HeartbeatActivity
 from sched_server.core.state import ActivityRecord
-from sched_server.store.port import StoreError
+from sched_server.store.port import ACTIVITY_TASK, StoreError
 from sched_server.worker_link import release_activity
 from sched_server.workers import WorkerSession
 
@@ -69,7 +70,7 @@ class Sessions:
                 session.outbox.frame.lost_activities.append(claim.dispatch)
                 continue
             session.activities[claim.dispatch] = found
-            self._group.spawn(self._confirm(found, claim.dispatch))
+            self._group.spawn(self._confirm(session, found, claim.dispatch))
         self._group.workers.add(session)
         return session
 
@@ -98,10 +99,11 @@ class Sessions:
             group.spawn(self._release_after_grace(session.session_id))
 
     async def _release_after_grace(self, session_id: str) -> None:
+        orphans = self._orphans.get(session_id, {})
         await asyncio.sleep(self._group.settings.activity_grace_s)
-        if session_id in self._group.workers.sessions:
-            return
-        orphans = self._orphans.pop(session_id, {})
+        if self._orphans.get(session_id) is not orphans:
+            return  # it came back; if it left again, another grace runs
+        del self._orphans[session_id]
         if orphans:
             logger.warning("a worker did not come back; %d activities go to others", len(orphans))
         for dispatch, claim in orphans.items():
@@ -117,12 +119,25 @@ class Sessions:
             else:
                 return
 
-    async def _confirm(self, claim: tuple[int, int], dispatch: int) -> None:
-        """The worker still runs it: the time without a stream was no silence."""
+    async def _confirm(self, session: WorkerSession, claim: tuple[int, int], dispatch: int) -> None:
+        """The worker still runs it: the time without a stream was no silence.
+        What happened to the activity meanwhile is told now."""
         run_key, seq = claim
         execution = await self._group.load(run_key)
-        if execution is not None:
-            self._group.apply(execution, HeartbeatActivity(seq=seq, dispatch=dispatch))
+        if execution is None:
+            return
+        decision = self._group.apply(execution, HeartbeatActivity(seq=seq, dispatch=dispatch))
+        await self._group.settled(execution)
+        if decision.verdict is Verdict.STALE:
+            session.outbox.frame.lost_activities.append(dispatch)
+            if session.activities.pop(dispatch, None) is not None:
+                self._group.dispatcher.slot_freed(session, ACTIVITY_TASK)
+            return
+        activity = execution.state.activities.get(seq)
+        if activity is not None and activity.cancel_requested:
+            session.outbox.frame.cancel_activities.add(
+                dispatch=dispatch, reason="the workflow asked for it"
+            )
 
     async def _hasten(self, run_keys: list[int]) -> None:
         for run_key in run_keys:

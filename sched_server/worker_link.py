@@ -7,6 +7,7 @@ the session's outbox by the commit that makes the report durable.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sched.engine")
 
+# Pause before a run is looked up again after a store failure.
+_RETRY_S = 0.5
+
 _OUTCOMES = {
     Verdict.ACCEPTED: pb.SegmentAck.OUTCOME_ACCEPTED,
     Verdict.DUPLICATE: pb.SegmentAck.OUTCOME_ACCEPTED,
@@ -63,6 +67,12 @@ class WorkerLink:
         self._session = session
         self._find = find
         self._limits = limits
+        self._loads: set[asyncio.Task[None]] = set()
+
+    async def settled(self) -> None:
+        """Wait until all that was received so far has reached its run."""
+        while self._loads:
+            await asyncio.wait(self._loads)
 
     def receive(self, frame: pb.WorkerFrame) -> None:
         """Take a frame (its `hello` was taken before)."""
@@ -90,17 +100,23 @@ class WorkerLink:
         if execution is not None:
             handle(execution, message)
         else:
-            self._group.spawn(self._load_and(run_id, handle, message))
+            load = self._group.spawn(self._load_and(run_id, handle, message))
+            self._loads.add(load)
+            load.add_done_callback(self._loads.discard)
 
     async def _load_and(self, run_id: str, handle: Handler, message: Any) -> None:
-        try:
-            execution = await self._find(run_id)
-        except StoreError as error:
-            # Not acknowledged, so the worker sends it again.
-            logger.warning("run %s could not be read: %s", run_id, error)
-            if isinstance(message, pb.WorkflowSegment):
-                self._ack_segment(message, pb.SegmentAck.OUTCOME_RETRY)
-            return
+        while True:
+            try:
+                execution = await self._find(run_id)
+                break
+            except StoreError as error:
+                logger.warning("run %s could not be read: %s", run_id, error)
+                if isinstance(message, pb.WorkflowSegment):
+                    self._ack_segment(message, pb.SegmentAck.OUTCOME_RETRY)
+                    return
+                if self._session.outbox.closed:
+                    return  # not acknowledged, so it comes again with the next stream
+                await asyncio.sleep(_RETRY_S)
         handle(execution, message)
 
     # ------------------------------------------------------------ workflow tasks
@@ -251,9 +267,13 @@ class WorkerLink:
 
     def _fail_task(self, execution: Execution, request: FailWorkflowTask) -> None:
         group = self._group
-        group.apply(execution, request)
+        verdict = group.apply(execution, request).verdict
         group.dispatcher.let_go(execution)
         group.dispatcher.forget_cached(execution.run_key)
+        if verdict is Verdict.STALE:
+            # It failed on something else than the task as it stands now.
+            group.when_settled(execution, lambda _: group.dispatcher.workflow_task(execution))
+            return
         group.dispatcher.remember_failing(group.workflow_key(execution.state), execution.run_key)
 
     # ------------------------------------------------------------ activities
@@ -284,9 +304,8 @@ class WorkerLink:
 
     def _heartbeat(self, execution: Execution | None, heartbeat: pb.ActivityHeartbeat) -> None:
         dispatch = heartbeat.dispatch
-        frame = self._session.outbox.frame
         if execution is None:
-            frame.lost_activities.append(dispatch)
+            self._session.outbox.frame.lost_activities.append(dispatch)
             return
         details = heartbeat.details if heartbeat.HasField("details") else None
         if details is not None and len(details.data) > self._limits.payload_bytes:
@@ -296,11 +315,21 @@ class WorkerLink:
             dispatch=dispatch,
             details=None if details is None else payload_from_proto(details),
         )
-        if self._group.apply(execution, request).verdict is Verdict.STALE:
-            frame.lost_activities.append(dispatch)
+        lost = self._group.apply(execution, request).verdict is Verdict.STALE
+        cancel = not lost and execution.state.activities[heartbeat.seq].cancel_requested
+        if not lost and not cancel:
             return
-        if execution.state.activities[heartbeat.seq].cancel_requested:
-            frame.cancel_activities.add(dispatch=dispatch, reason="the workflow asked for it")
+
+        def committed(error: Exception | None) -> None:
+            if error is not None:
+                return
+            frame = self._session.outbox.frame
+            if lost:
+                frame.lost_activities.append(dispatch)
+            else:
+                frame.cancel_activities.add(dispatch=dispatch, reason="the workflow asked for it")
+
+        self._group.when_settled(execution, committed)
 
     # ------------------------------------------------------------ hand back
 

@@ -39,7 +39,9 @@ class WorkerService(rpc.WorkerServiceServicer):
         self._engine = engine
 
     def close_streams(self) -> None:
+        """The engine stops: that is no sign against the workers' tasks."""
         for session in list(self._engine.workers.sessions.values()):
+            session.draining = True
             session.outbox.close()
 
     async def Connect(  # noqa: N802 - the API's name
@@ -60,15 +62,18 @@ class WorkerService(rpc.WorkerServiceServicer):
         )
         session.outbox.frame.welcome.CopyFrom(self._welcome())
         link.receive(first)
-        engine.sessions.start(session)
-        reader = asyncio.ensure_future(_read(request_iterator, link, session))
+        reader: asyncio.Future[None] | None = None
         try:
+            await link.settled()
+            engine.sessions.start(session)
+            reader = asyncio.ensure_future(_read(request_iterator, link, session))
             while frames := await session.outbox.take():
                 for frame in frames:
                     yield frame
         finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            if reader is not None:
+                reader.cancel()
+                await asyncio.gather(reader, return_exceptions=True)
             if engine.workers.sessions.get(session.session_id) is session:
                 engine.sessions.leave(session)
             logger.info("worker %s disconnected", session.identity)
