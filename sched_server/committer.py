@@ -90,6 +90,9 @@ class Committer:
                 del dirty[execution]
                 if execution.pending is None:
                     break  # its change failed while it waited
+                if execution.pending.broken:
+                    self._on_failed(execution, Unavailable("the engine met an unexpected error"))
+                    break
                 linked = execution.pending.linked
                 execution.freeze()
                 group.append(execution)

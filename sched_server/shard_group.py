@@ -114,6 +114,8 @@ class ShardGroup:
         )
         self._next_run_key = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._vital: set[asyncio.Task[Any]] = set()
+        self._stop_serving = on_fenced
 
     # ------------------------------------------------------------ life
 
@@ -133,28 +135,32 @@ class ShardGroup:
         grace_us = int(self.settings.activity_grace_s * 1_000_000)
         await self.timers.load(recovering_grace_us=grace_us)
         await self.dispatcher.open(lease.epoch)
-        self.spawn(self._committer.run())
-        self.spawn(self.timers.run())
+        self._vital = {self.spawn(self._committer.run()), self.spawn(self.timers.run())}
         self.spawn(self._watch_overdue_tasks())
         self.spawn(self._reconcile())
 
     async def close(self) -> None:
         """Commit what waits, then stop."""
-        await self._committer.drain()
+        drain = self.spawn(self._committer.drain())
+        await asyncio.wait({drain, *self._vital}, return_when=asyncio.FIRST_COMPLETED)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run in the background; a failure is logged, never silent."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("background work failed", exc_info=task.exception())
+            if task in self._vital:
+                # An engine that commits or fires nothing must not go on answering.
+                self._stop_serving()
 
     # ------------------------------------------------------------ runs
 
@@ -200,7 +206,7 @@ class ShardGroup:
             for effect in decision.effects:
                 if type(effect) is SetTimer:
                     # It came too early; its row still stands.
-                    self.timers.set(execution.run_key, effect.kind, effect.seq, effect.due_us)
+                    self.timers.put_off(execution.run_key, effect.kind, effect.seq, effect.due_us)
         return decision
 
     def _absorb(self, execution: Execution, decision: Decision, now: int) -> None:
@@ -216,7 +222,19 @@ class ShardGroup:
                     history_bytes=0,
                 )
             )
+            if state.run_id:
+                self.cache.keep(execution)
             self._committer.add(execution)
+        try:
+            self._fold(execution, pending, decision, now)
+        except BaseException:
+            pending.broken = True
+            raise
+
+    def _fold(
+        self, execution: Execution, pending: PendingChange, decision: Decision, now: int
+    ) -> None:
+        state = execution.state
         for attributes in decision.events:
             self._record(execution, pending, attributes, now)
         for record in decision.records:
@@ -306,6 +324,7 @@ class ShardGroup:
         def give_up(error: Exception | None) -> None:
             if error is not None:
                 session.activities.pop(dispatch, None)
+                self.dispatcher.slot_freed(session, ACTIVITY_TASK)
 
         pending.callbacks.append(give_up)
 
