@@ -72,9 +72,7 @@ class System:
         return {role: value - self._before[role] for role, value in self._cpu().items()}
 
     def _cpu(self) -> dict[str, float]:
-        return {
-            role: sum(cpu_seconds(pid) for pid in pids) for role, pids in self.roles().items()
-        }
+        return {role: sum(cpu_seconds(pid) for pid in pids) for role, pids in self.roles().items()}
 
 
 def spawn(*arguments: str, cwd: str) -> subprocess.Popen[bytes]:

@@ -41,7 +41,8 @@ async def hello_world(ctx: WorkflowContext, name: str) -> str:
 @workflow(name="MonthlyReport")
 async def monthly_report(ctx: WorkflowContext, month: str) -> str:
     """Three emails, two seconds apart. Kill the worker or the dev server in
-    between: it goes on where it was, and no email is sent twice."""
+    between: it goes on where it was, and an email that was recorded as sent is not
+    sent again."""
     for number in range(3):
         await ctx.queue_activity(send_email, f"user{number}@example.com", f"report {month}")
         await ctx.sleep(2)

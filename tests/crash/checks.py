@@ -54,9 +54,7 @@ def check_shape(events: list[HistoryEvent]) -> None:
     assert [name in TERMINAL for name in names].count(True) == 1, names
     assert names[-1] in TERMINAL, names
     resolved = Counter(
-        attributes(event).seq
-        for event, name in zip(events, names, strict=True)
-        if name in RESOLVES
+        attributes(event).seq for event, name in zip(events, names, strict=True) if name in RESOLVES
     )
     assert all(count == 1 for count in resolved.values()), resolved
     scheduled = Counter(
