@@ -1,0 +1,338 @@
+"""A store that fails: nothing is promised that is not kept, and work goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sched_sdk.api.v1 import common_pb2
+from sched_sdk.api.v1 import worker_service_pb2 as pb
+from sched_server import shard_group
+from sched_server.errors import Unavailable
+from sched_server.store.port import StoreDataError
+
+from .harness import complete, event_names, running, schedule, sleep, step, unavailable, until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sched_server.store.port import CommitBatch
+
+    from .harness import LocalWorker
+
+ACCEPTED = pb.SegmentAck.OUTCOME_ACCEPTED
+RETRY = pb.SegmentAck.OUTCOME_RETRY
+
+
+def refused(batch: CommitBatch) -> list[bool]:
+    return [False] * len(batch.groups)
+
+
+@pytest.fixture(params=[unavailable, refused], ids=["unavailable", "refused"])
+def fault(request: pytest.FixtureRequest) -> object:
+    return request.param
+
+
+async def test_a_start_that_was_not_written_is_not_there(fault: object) -> None:
+    async with running() as engine:
+        engine.store.faults.append(fault)  # type: ignore[arg-type]
+        with pytest.raises(Unavailable):
+            await engine.start(request_id="r")
+
+        again = await engine.start(request_id="r")
+
+        assert again.started
+        assert await engine.history() == ["WorkflowStarted"]
+
+
+async def test_a_signal_that_was_not_written_may_be_sent_again(fault: object) -> None:
+    async with running() as engine:
+        await engine.start()
+        engine.store.faults.append(fault)  # type: ignore[arg-type]
+        with pytest.raises(Unavailable):
+            await engine.signal(request_id="s")
+        assert await engine.history() == ["WorkflowStarted"]
+
+        await engine.signal(request_id="s")
+
+        assert await engine.history() == ["WorkflowStarted", "SignalReceived"]
+
+
+async def test_everything_decided_on_top_of_a_failed_commit_fails_with_it() -> None:
+    async with running() as engine:
+        await engine.start()
+        engine.store.gate = asyncio.Event()
+        engine.store.faults.append(unavailable)
+        first = asyncio.ensure_future(engine.signal(name="one"))
+        await until(lambda: engine.store.waiting == 1)
+        second = asyncio.ensure_future(engine.signal(name="two"))
+        await engine.quiet_reads()
+        engine.store.gate.set()
+
+        outcomes = await asyncio.gather(first, second, return_exceptions=True)
+
+        assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
+        assert await engine.history() == ["WorkflowStarted"]
+
+
+async def test_a_segment_that_was_not_written_is_asked_for_again(fault: object) -> None:
+    async with running() as engine:
+        worker = engine.worker()
+        await engine.start()
+        segment = worker.segment(await worker.task(), complete())
+        engine.store.faults.append(fault)  # type: ignore[arg-type]
+
+        ack = await worker.answer_with(segment)
+
+        assert ack.outcome == RETRY
+        again = await worker.task()
+        assert event_names(again.events) == ["WorkflowStarted"]
+        assert (await worker.close(again)).outcome == ACCEPTED
+        assert (await engine.history()).count("WorkflowCompleted") == 1
+
+
+async def test_an_activity_whose_assignment_was_not_written_is_offered_again(
+    fault: object,
+) -> None:
+    async with running() as engine:
+        worker = engine.worker(activity_slots=1)
+        await engine.start()
+        segment = worker.segment(await worker.task(), schedule(1))
+        engine.store.faults.append(fault)  # type: ignore[arg-type]
+        assert (await worker.answer_with(segment)).outcome == RETRY
+        assert worker.activities.empty()
+
+        await worker.answer(await worker.task(), schedule(1))
+
+        await worker.finish(await worker.activity())
+
+
+async def test_a_report_that_was_not_written_is_taken_nevertheless(fault: object) -> None:
+    async with running() as engine:
+        worker = engine.worker()
+        await engine.start()
+        await worker.answer(await worker.task(), schedule(1))
+        task = await worker.activity()
+        engine.store.faults.append(fault)  # type: ignore[arg-type]
+
+        await worker.finish(task)
+
+        assert (await engine.history()).count("ActivityCompleted") == 1
+        assert "ActivityCompleted" in event_names((await worker.task()).events)
+
+
+async def test_a_timer_whose_firing_was_not_written_fires_nevertheless(fault: object) -> None:
+    async with running() as engine:
+        worker = engine.worker()
+        await engine.start()
+        await worker.answer(await worker.task(), sleep(1, 0.03))
+        engine.store.faults.append(fault)  # type: ignore[arg-type]
+
+        task = await worker.task()
+
+        assert "TimerFired" in event_names(task.events)
+        assert (await engine.history()).count("TimerFired") == 1
+
+
+async def test_one_bad_value_does_not_fail_its_neighbours() -> None:
+    async with running() as engine:
+        engine.store.gate = asyncio.Event()
+        blocker = asyncio.ensure_future(engine.start("blocker"))
+        await until(lambda: engine.store.waiting == 1)
+        starts = {
+            name: asyncio.ensure_future(engine.start(name))
+            for name in ("a", "b", "bad", "c", "d", "e")
+        }
+        await engine.quiet_reads()
+
+        def bad_value(batch: CommitBatch) -> None:
+            for group in batch.groups:
+                created = group.changes[0].created
+                if created is not None and created.workflow_id == "bad":
+                    engine.store.faults.append(bad_value)
+                    raise StoreDataError("a value is bad")
+            engine.store.faults.append(bad_value)
+
+        engine.store.faults.append(bad_value)
+        engine.store.gate.set()
+        await blocker
+
+        outcomes: dict[str, Any] = dict(
+            zip(starts, await asyncio.gather(*starts.values(), return_exceptions=True), strict=True)
+        )
+
+        assert isinstance(outcomes.pop("bad"), StoreDataError)
+        assert all(outcome.started for outcome in outcomes.values())
+        engine.store.faults.clear()
+        assert (await engine.start("bad")).started
+
+
+async def test_a_backlog_that_cannot_be_read_is_handed_out_later() -> None:
+    async with running(cached_executions=0) as engine:
+        for number in range(3):
+            await engine.start(f"wf-{number}")
+        engine.store.reads_fail = 1
+
+        worker = engine.worker(workflow_task_slots=1)
+
+        seen = []
+        for _ in range(3):
+            task = await worker.task()
+            seen.append(task.workflow_id)
+            await worker.close(task)
+        assert sorted(seen) == ["wf-0", "wf-1", "wf-2"]
+
+
+@pytest.mark.parametrize("cached", [10_000, 0])
+async def test_many_faults_lose_nothing_and_repeat_nothing(cached: int) -> None:
+    """Every third commit fails; all workflows end, each with one history."""
+    async with running(cached_executions=cached) as engine:
+        turn = 0
+
+        def every_third(batch: CommitBatch) -> None:
+            nonlocal turn
+            turn += 1
+            engine.store.faults.append(every_third)
+            if turn % 3 == 0:
+                unavailable(batch)
+
+        engine.store.faults.append(every_third)
+        worker = engine.worker()
+        names = [f"wf-{number}" for number in range(6)]
+        for name in names:
+            await insist(lambda name=name: engine.start(name, request_id=f"r-{name}"))  # type: ignore[misc]
+        activities = asyncio.ensure_future(run_activities(worker))
+        pending = set(names)
+        while pending:
+            task = await worker.task()
+            if task.base == 0:
+                await worker.answer(task, step(1), schedule(2))
+            elif (await worker.close(task)).outcome == ACCEPTED:
+                pending.discard(task.workflow_id)
+        activities.cancel()
+        engine.store.faults.clear()
+
+        for name in names:
+            assert await engine.history(name) == [
+                "WorkflowStarted",
+                "WorkflowTaskCompleted",
+                "StepCompleted",
+                "ActivityScheduled",
+                "ActivityCompleted",
+                "WorkflowTaskCompleted",
+                "WorkflowCompleted",
+            ]
+
+
+async def insist(call: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            await call()
+        except Unavailable:
+            continue
+        return
+
+
+async def run_activities(worker: LocalWorker) -> None:
+    while True:
+        worker.report(await worker.activities.get(), result=common_pb2.Payload())
+
+
+# ---------------------------------------------------------------- nothing speculative leaves
+
+
+async def test_nobody_sees_what_is_not_committed() -> None:
+    async with running() as engine:
+        worker = engine.worker()
+        await engine.start()
+        task = await worker.task()
+        changed = engine.group.watchers.follow(1)
+        engine.store.gate = asyncio.Event()
+        waiting_result = asyncio.ensure_future(engine.result())
+        worker.send(pb.WorkerFrame(segments=[worker.segment(task, complete())]))
+        await until(lambda: engine.store.waiting == 1)
+
+        others = [
+            asyncio.ensure_future(engine.describe()),
+            asyncio.ensure_future(engine.signal()),
+            asyncio.ensure_future(engine.start(request_id="other")),
+        ]
+        await engine.quiet_reads()
+
+        assert worker.acks.empty()
+        assert not changed.is_set()
+        assert not waiting_result.done()
+        assert not any(other.done() for other in others)
+        row = await engine.store.read_run(1)
+        assert row is not None
+        assert row.status == 1
+        engine.store.gate.set()
+        outcomes: list[Any] = await asyncio.gather(*others, return_exceptions=True)
+        assert outcomes[0].info.status == common_pb2.WORKFLOW_STATUS_COMPLETED
+        assert "already ended" in str(outcomes[1])
+        assert outcomes[2].started
+        assert (await waiting_result).status == common_pb2.WORKFLOW_STATUS_COMPLETED
+
+
+async def test_a_duplicate_waits_for_the_commit_of_the_first() -> None:
+    async with running() as engine:
+        engine.store.gate = asyncio.Event()
+        engine.store.faults.append(unavailable)
+        first = asyncio.ensure_future(engine.start(request_id="r"))
+        await until(lambda: engine.store.waiting == 1)
+        again = asyncio.ensure_future(engine.start(request_id="r"))
+        await engine.quiet_reads()
+        assert not again.done()
+
+        engine.store.gate.set()
+
+        outcomes = await asyncio.gather(first, again, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
+
+
+async def test_tasks_and_activities_are_pushed_only_behind_their_commit() -> None:
+    async with running() as engine:
+        worker = engine.worker()
+        engine.store.gate = asyncio.Event()
+        start = asyncio.ensure_future(engine.start())
+        await until(lambda: engine.store.waiting == 1)
+        await engine.quiet_reads()
+        assert worker.tasks.empty()
+        engine.store.gate.set()
+        await start
+        task = await worker.task()
+        engine.store.gate = asyncio.Event()
+
+        worker.send(pb.WorkerFrame(segments=[worker.segment(task, schedule(1))]))
+        await until(lambda: engine.store.waiting == 1)
+        await engine.quiet_reads()
+
+        assert worker.activities.empty()
+        engine.store.gate.set()
+        assert (await worker.activity()).seq == 1
+
+
+async def test_a_decision_that_cannot_be_folded_is_not_written_in_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as engine:
+        await engine.start()
+
+        def broken(*_: object) -> None:
+            raise AssertionError("a bug")
+
+        worker = engine.worker()
+        task = await worker.task()
+        await worker.answer(task)
+        put_record = vars(shard_group)["put_record"]
+        monkeypatch.setattr(shard_group, "put_record", broken)
+        with pytest.raises(AssertionError, match="a bug"):
+            await engine.signal(name="half")
+        monkeypatch.setattr(shard_group, "put_record", put_record)
+        await engine.quiet()
+
+        assert await engine.history() == ["WorkflowStarted", "WorkflowTaskCompleted"]
+        await engine.signal(name="whole")
+        assert event_names((await worker.task()).events)[-1] == "SignalReceived"
