@@ -30,6 +30,7 @@ __all__ = ["WorkerSession"]
 
 # Until the engine has said how long it waits.
 _DEFAULT_TASK_TIMEOUT_S = 10.0
+_FIRST_FRAME_BYTES = 4 * 1024 * 1024
 
 
 class WorkerSession:
@@ -105,16 +106,21 @@ class WorkerSession:
         return self._connection.channel
 
     def _first_frame(self) -> bytes:
-        """Who this is, and everything that was not acknowledged."""
+        """Who this is, and what was not acknowledged; as much of it as fits,
+        the rest follows."""
         hello = worker_service_pb2.WorkerHello()
         hello.CopyFrom(self._hello)
         hello.running_activities.extend(self._activities.claims())
-        frame = worker_service_pb2.WorkerFrame(
-            hello=hello, drain=self._workflows.draining
-        ).SerializeToString()
-        return b"".join(
-            (frame, *self._workflows.unacknowledged(), *self._activities.unacknowledged())
-        )
+        frame = worker_service_pb2.WorkerFrame(hello=hello, drain=self._workflows.draining)
+        parts = [frame.SerializeToString()]
+        room = _FIRST_FRAME_BYTES
+        for entry in (*self._workflows.unacknowledged(), *self._activities.unacknowledged()):
+            room -= len(entry)
+            if room >= 0:
+                parts.append(entry)
+            else:
+                self._outbox.put(entry)
+        return b"".join(parts)
 
     def _receive(self, frame: worker_service_pb2.EngineFrame) -> None:
         if frame.HasField("welcome"):

@@ -23,6 +23,7 @@ from sched_sdk.api.v1.worker_service_pb2 import (
 )
 
 Event = history_pb2.HistoryEvent
+_OPTIONS = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 16 * 1024 * 1024)]
 
 
 class ScriptedEngine:
@@ -51,7 +52,7 @@ class ScriptedEngine:
         await self.stop()
 
     async def start(self) -> None:
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.aio.server(options=_OPTIONS)
         self._server.add_generic_rpc_handlers((_Handlers(self),))
         self._port = self._server.add_insecure_port(self.address)
         await self._server.start()

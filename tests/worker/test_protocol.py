@@ -313,6 +313,22 @@ async def test_running_activities_are_claimed_and_reports_repeated() -> None:
         assert {claim.dispatch for claim in engine.frames[0].hello.running_activities} == {3}
 
 
+@activity
+async def makes_much(_: None) -> str:
+    return "x" * (2 * 1024 * 1024 - 10)
+
+
+async def test_more_than_fits_into_the_first_frame_follows() -> None:
+    async with serving(activities=[makes_much]) as engine:
+        for dispatch in range(1, 13):
+            await engine.give_activity("makes_much", None, dispatch=dispatch)
+        await engine.until(lambda: sum(len(f.activity_reports) for f in engine.frames) == 12)
+        await engine.restart()
+        await engine.until(lambda: sum(len(f.activity_reports) for f in engine.frames) == 12)
+        assert len(engine.frames[0].hello.running_activities) == 12
+        assert max(frame.ByteSize() for frame in engine.frames) < 5 * 1024 * 1024
+
+
 async def test_the_last_heartbeat_comes_before_the_failure() -> None:
     async with serving(activities=[reports_then_fails]) as engine:
         await engine.give_activity("reports_then_fails", "x", dispatch=1)
