@@ -53,7 +53,7 @@ class ExecutionCache:
         return execution
 
     def keep(self, execution: Execution) -> None:
-        """It is about to change, so it must be found here."""
+        """It is about to change, or a worker has its task: it must be found here."""
         if execution.run_key not in self._by_key:
             self.add(execution)
 

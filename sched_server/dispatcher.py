@@ -134,6 +134,7 @@ class Dispatcher:
     def hold(self, execution: Execution, session: WorkerSession, dispatch: int) -> None:
         deadline = time.monotonic() + self._timeout_s
         execution.holder = Holder(session, dispatch, deadline)
+        self._group.cache.keep(execution)
         session.held[dispatch] = execution
 
     def renew(self, session: WorkerSession, dispatch: int) -> None:
