@@ -80,10 +80,11 @@ class WorkerLink:
             self._with_run(segment.run_id, self._segment, segment)
         for failure in frame.task_failures:
             self._with_run(failure.run_id, self._task_failure, failure)
-        for report in frame.activity_reports:
-            self._with_run(report.run_id, self._report, report)
+        # Last details before the end of their attempt.
         for heartbeat in frame.heartbeats:
             self._with_run(heartbeat.run_id, self._heartbeat, heartbeat)
+        for report in frame.activity_reports:
+            self._with_run(report.run_id, self._report, report)
         for dispatch in frame.renewals:
             self._group.dispatcher.renew(self._session, dispatch)
         for run_id in frame.evicted_run_ids:

@@ -59,6 +59,10 @@ def build_decoder(annotation: Any) -> Callable[[common_pb2.Payload], Any]:
 def _json_reader(annotation: Any) -> Callable[[bytes], Any]:
     if is_pydantic_model(annotation):
         return pydantic_reader(annotation)
+    if annotation is object:
+        annotation = Any  # whatever JSON can hold
+    elif annotation in (typing.NoReturn, typing.Never):
+        annotation = None
     classes = list(_classes_in(annotation, set()))
     for kind in classes:
         _refuse_private_fields(kind)

@@ -10,7 +10,17 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NoReturn,
+    NotRequired,
+    TypedDict,
+    TypeVar,
+)
 
 import attrs
 import msgspec
@@ -250,3 +260,12 @@ def test_an_unhashable_annotation_works() -> None:
 def test_null_inside_a_value_is_not_mistaken_for_a_bad_number() -> None:
     value = {"a": None, "b": ["null", 1.5, USER, ORDER], "c": {2: None}}
     assert b"null" in encode(value).data
+
+
+@pytest.mark.parametrize("annotation", [object, Any])
+def test_any_object_is_whatever_json_holds(annotation: Any) -> None:
+    assert decode(encode({"a": [1, None]}), annotation) == {"a": [1, None]}
+
+
+def test_a_function_that_never_returns_has_no_result() -> None:
+    assert decode(encode(None), NoReturn) is None
