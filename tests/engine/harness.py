@@ -108,10 +108,12 @@ class Engines:
         self.settings = EngineSettings(**given | settings)
 
     @asynccontextmanager
-    async def running(self, queue: TaskQueue | None = None) -> AsyncIterator[LocalEngine]:
+    async def running(
+        self, queue: TaskQueue | None = None, on_fenced: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[LocalEngine]:
         store = FaultyStore(self.db)
         await store.open()
-        engine = Engine(self.settings, store, queue or MemoryTaskQueue(), lambda: None)
+        engine = Engine(self.settings, store, queue or MemoryTaskQueue(), on_fenced)
         await engine.open("test:0")
         local = LocalEngine(engine, store)
         try:
@@ -124,9 +126,12 @@ class Engines:
 
 @asynccontextmanager
 async def running(
-    db: str | Path = MEMORY, queue: TaskQueue | None = None, **settings: Any
+    db: str | Path = MEMORY,
+    queue: TaskQueue | None = None,
+    on_fenced: Callable[[], None] = lambda: None,
+    **settings: Any,
 ) -> AsyncIterator[LocalEngine]:
-    async with Engines(db, **settings).running(queue) as local:
+    async with Engines(db, **settings).running(queue, on_fenced) as local:
         yield local
 
 

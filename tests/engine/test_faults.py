@@ -13,7 +13,17 @@ from sched_server import shard_group
 from sched_server.errors import Unavailable
 from sched_server.store.port import StoreDataError
 
-from .harness import complete, event_names, running, schedule, sleep, step, unavailable, until
+from .harness import (
+    complete,
+    event_names,
+    running,
+    schedule,
+    sleep,
+    step,
+    unavailable,
+    until,
+    within,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -336,3 +346,54 @@ async def test_a_decision_that_cannot_be_folded_is_not_written_in_part(
         assert await engine.history() == ["WorkflowStarted", "WorkflowTaskCompleted"]
         await engine.signal(name="whole")
         assert event_names((await worker.task()).events)[-1] == "SignalReceived"
+
+
+async def test_an_engine_that_cannot_commit_any_more_stops_serving() -> None:
+    stopped = asyncio.Event()
+    async with running(on_fenced=stopped.set) as engine:
+
+        def bug(_: CommitBatch) -> None:
+            raise RuntimeError("a bug in the store")
+
+        engine.store.faults.append(bug)
+        start = asyncio.ensure_future(engine.start())
+
+        await within(stopped.wait())
+
+        start.cancel()
+        await asyncio.gather(start, return_exceptions=True)
+
+
+async def test_an_engine_that_is_fenced_off_promises_nothing_and_stops_serving() -> None:
+    stopped = asyncio.Event()
+    async with running(on_fenced=stopped.set) as engine:
+        await engine.start("before")
+        await engine.store.acquire(0, "another:1")
+
+        with pytest.raises(Unavailable, match="does not lead any more"):
+            await engine.start("after")
+
+        assert stopped.is_set()
+        assert await engine.store.find_runs(["after"]) == {}
+
+
+async def test_heartbeats_tell_nothing_that_is_not_committed() -> None:
+    async with running() as engine:
+        worker = engine.worker()
+        await engine.start()
+        await worker.answer(await worker.task(), schedule(1))
+        task = await worker.activity()
+        engine.store.gate = asyncio.Event()
+        engine.store.faults.append(unavailable)
+        terminate = asyncio.ensure_future(engine.terminate())
+        await until(lambda: engine.store.waiting == 1)
+        beat = pb.ActivityHeartbeat(run_id=task.run_id, seq=task.seq, dispatch=task.dispatch)
+        worker.send(pb.WorkerFrame(heartbeats=[beat]))
+        await engine.quiet_reads()
+        engine.store.gate.set()
+        with pytest.raises(Unavailable):
+            await terminate
+        await engine.quiet()
+
+        assert worker.lost.empty(), "the run goes on, and so does its activity"
+        await worker.finish(task)

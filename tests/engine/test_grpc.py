@@ -155,7 +155,8 @@ async def test_errors_have_a_status_and_a_reason(
             await getattr(remote.client, method)(request_)
 
         assert caught.value.code() == code
-        assert ("sched-reason", reason) in list(caught.value.trailing_metadata())
+        metadata: Any = caught.value.trailing_metadata()
+        assert dict(metadata)["sched-reason"] == reason
         assert caught.value.details()
 
 
