@@ -57,6 +57,8 @@ class EngineServer:
         self.address = ""
         """Where it serves: "host:port"."""
         self._stopped = asyncio.Event()
+        self._stopping: asyncio.Task[None] | None = None
+        """Kept, since the loop itself holds its tasks only weakly."""
         self._server: grpc.aio.Server | None = None
         self._store: Store | None = None
         self.engine: Engine
@@ -150,7 +152,7 @@ class EngineServer:
 
     def _on_fenced(self) -> None:
         """Another engine leads: this one must not answer any more."""
-        asyncio.get_running_loop().create_task(self.stop(0))
+        self._stopping = asyncio.get_running_loop().create_task(self.stop(0))
 
 
 def _join(host: str, port: int) -> str:

@@ -544,3 +544,17 @@ async def test_stopping_ends_every_stream_and_the_next_engine_goes_on(tmp_path: 
         for workflow_task in again:
             assert (await worker.answer(workflow_task, complete())).outcome == ACCEPTED
         await worker.disconnect()
+
+
+async def test_an_engine_that_is_fenced_off_ends() -> None:
+    async with serving() as remote:
+        await remote.client.StartWorkflow(START)
+        await remote.server.engine.store.acquire(0, "another:1")
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await remote.client.SignalWorkflow(
+                pb.SignalWorkflowRequest(workflow_id="wf", name="go")
+            )
+
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+        await within(remote.server.wait())
