@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
 import signal
+import sys
+import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -59,18 +62,41 @@ class StopRequest:
         await self._urgent.wait()
 
 
+# A loop that has not noticed an interrupt for so long is blocked by user code.
+_BLOCKED_AFTER_S = 1.5
+
+
 @contextlib.contextmanager
 def stop_on_signals(*signals: signal.Signals) -> Iterator[StopRequest]:
     """Turn these signals (SIGINT and SIGTERM if none are named) into a stop
-    request while the block runs."""
+    request while the block runs.
+
+    An interrupt ends the process even if the loop is blocked and cannot take
+    notice: what was in hand goes to another worker, as after any crash.
+    """
     loop = asyncio.get_running_loop()
     stop = StopRequest()
     handled = signals or (signal.SIGINT, signal.SIGTERM)
     for number in handled:
         request = functools.partial(stop.request, gently=number is signal.SIGTERM)
         loop.add_signal_handler(number, request)
+        if number is signal.SIGINT:
+            # The loop hears of signals through a file descriptor; what Python
+            # itself calls, between two instructions of whatever runs, is free.
+            signal.signal(number, lambda *_: _leave_if_blocked(stop))
     try:
         yield stop
     finally:
         for number in handled:
             loop.remove_signal_handler(number)
+
+
+def _leave_if_blocked(stop: StopRequest) -> None:
+    def leave() -> None:
+        if not stop.requested:
+            print("stopped while code was blocking the event loop", file=sys.stderr, flush=True)
+            os._exit(0)
+
+    timer = threading.Timer(_BLOCKED_AFTER_S, leave)
+    timer.daemon = True
+    timer.start()
