@@ -141,7 +141,7 @@ async def fold(store: Store, row: RunRow) -> Execution:
         for event_row in slice_:
             evolve(state, decode_event(event_row.data))
             recent[event_row.event_id] = event_row.data
-            execution.history_bytes += len(event_row.data)
+            execution.state.history_bytes += len(event_row.data)
         if state.base:
             execution.prune_recent()
         if state.last_event_id >= row.last_event_id:

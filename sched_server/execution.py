@@ -59,7 +59,6 @@ class Execution:
         "__weakref__",
         "committed_event_id",
         "dropped",
-        "history_bytes",
         "holder",
         "in_flight",
         "pending",
@@ -74,7 +73,6 @@ class Execution:
         self.run_key = run_key
         self.shard = shard
         self.state = state
-        self.history_bytes = 0
         self.committed_event_id = state.last_event_id
         self.recent: dict[int, bytes] = {}
         """Serialized events that no segment has seen (all events before the first one)."""
@@ -126,7 +124,7 @@ class Execution:
         self.in_flight = pending
         state, change = self.state, pending.change
         change.last_event_id = state.last_event_id
-        change.history_bytes = self.history_bytes
+        change.history_bytes = state.history_bytes
         for key in pending.touched:
             if key == TASK_KEY:
                 self._freeze_task(change)

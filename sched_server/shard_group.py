@@ -17,17 +17,15 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from sched_server.cache import ExecutionCache
+from sched_server.changes import fold
 from sched_server.clock import Clock
-from sched_server.codec import encode_event
 from sched_server.committer import Committer
-from sched_server.core import decide, evolve, put_record
-from sched_server.core import events as e
+from sched_server.core import decide
 from sched_server.core.decision import (
     ClearTimer,
     Decision,
     DispatchActivity,
     DispatchWorkflowTask,
-    PutActivityRecord,
     SetTimer,
     StopAttempt,
     Verdict,
@@ -36,11 +34,10 @@ from sched_server.core.inputs import FireTimer, LoseWorkflowTask, StartActivity
 from sched_server.core.state import ActivityPhase, ExecutionState, TaskPhase
 from sched_server.core.values import Status
 from sched_server.dispatcher import Dispatcher
-from sched_server.execution import TASK_KEY, Execution, PendingChange
+from sched_server.execution import Execution, PendingChange
 from sched_server.store.port import (
     ACTIVITY_TASK,
     WORKFLOW_TASK,
-    EventRow,
     RunChange,
     RunRow,
     StoreError,
@@ -63,16 +60,6 @@ logger = logging.getLogger("sched.engine")
 
 SHARDS = 1024
 RECONCILE_EVERY_S = 5.0
-
-_RESOLVES_ACTIVITY = frozenset(
-    {
-        e.ActivityScheduled,
-        e.ActivityCompleted,
-        e.ActivityFailed,
-        e.ActivityTimedOut,
-        e.ActivityCanceled,
-    }
-)
 
 
 def shard_of(workflow_id: str) -> int:
@@ -187,7 +174,7 @@ class ShardGroup:
             start_request_id=state.start_request_id,
             started_us=state.started_us,
             last_event_id=state.last_event_id,
-            history_bytes=execution.history_bytes,
+            history_bytes=execution.state.history_bytes,
         )
         self.cache.add(execution)
         return execution
@@ -226,52 +213,12 @@ class ShardGroup:
                 self.cache.keep(execution)
             self._committer.add(execution)
         try:
-            self._fold(execution, pending, decision, now)
+            fold(execution, pending, decision, now)
+            for effect in decision.effects:
+                self._queue_effect(execution, pending, effect)
         except BaseException:
             pending.broken = True
             raise
-
-    def _fold(
-        self, execution: Execution, pending: PendingChange, decision: Decision, now: int
-    ) -> None:
-        state = execution.state
-        for attributes in decision.events:
-            self._record(execution, pending, attributes, now)
-        for record in decision.records:
-            put_record(state, record)
-            if type(record) is PutActivityRecord:
-                pending.touched.add((ACTIVITY_TASK, record.seq))
-            else:
-                pending.touched.add(TASK_KEY)
-        for effect in decision.effects:
-            self._queue_effect(execution, pending, effect)
-
-    def _record(
-        self,
-        execution: Execution,
-        pending: PendingChange,
-        attributes: e.Attributes,
-        now: int,
-    ) -> None:
-        state, kind = execution.state, type(attributes)
-        if kind in e.TERMINAL:
-            pending.touched.add(TASK_KEY)
-            pending.touched.update((ACTIVITY_TASK, seq) for seq in state.activities)
-        event = e.Event(state.last_event_id + 1, now, attributes)
-        evolve(state, event)
-        data = encode_event(event)
-        execution.history_bytes += len(data)
-        pending.change.events.append(EventRow(event.event_id, e.EVENT_TYPES[kind], now, data))
-        if kind is e.WorkflowTaskCompleted:
-            pending.touched.add(TASK_KEY)
-            execution.prune_recent()
-        elif kind in _RESOLVES_ACTIVITY:
-            pending.touched.add((ACTIVITY_TASK, attributes.seq))  # type: ignore[union-attr]
-        if not state.base or (state.unseen and state.unseen[-1] == event.event_id):
-            execution.recent[event.event_id] = data
-        if kind in e.TERMINAL:
-            pending.change.closed_status = int(state.status)
-            pending.change.closed_us = now
 
     def _queue_effect(self, execution: Execution, pending: PendingChange, effect: Any) -> None:
         kind = type(effect)

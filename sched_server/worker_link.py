@@ -28,7 +28,7 @@ from sched_server.core.inputs import (
     ReportActivity,
 )
 from sched_server.core.values import Failure, Status, TaskFailureCause
-from sched_server.store.port import ACTIVITY_TASK, StoreError
+from sched_server.store.port import ACTIVITY_TASK, StoreDataError, StoreError
 from sched_server.tasks import first_page
 
 if TYPE_CHECKING:
@@ -137,6 +137,9 @@ class WorkerLink:
         base, time_us = execution.state.base, execution.state.base_time_us
 
         def committed(error: Exception | None) -> None:
+            if isinstance(error, StoreDataError):
+                self._group.spawn(self._refused_by_store(segment, error))
+                return
             if error is not None:
                 self._ack_segment(segment, pb.SegmentAck.OUTCOME_RETRY, str(error))
                 return
@@ -150,6 +153,23 @@ class WorkerLink:
                 ack.last_event_id = execution.committed_event_id if whole else last
 
         self._group.when_settled(execution, committed)
+
+    async def _refused_by_store(self, segment: pb.WorkflowSegment, error: StoreDataError) -> None:
+        """The database will never take a value in it: the task fails, whole."""
+        execution = await self._find(segment.run_id)
+        if execution is None:
+            return
+        hello = self._session.hello
+        message = f"the store does not take a value of this segment: {error}"
+        cause = TaskFailureCause.INVALID_COMMAND
+        request = FailWorkflowTask(
+            base=segment.base,
+            cause=int(cause),
+            failure=Failure(type=cause.name, message=message),
+            identity=hello.identity,
+            build_id=hello.build_id,
+        )
+        self._invalid(execution, segment, request)
 
     def _overtaken(self, execution: Execution, dispatch: int) -> bool:
         """A newer dispatch of the task was made."""
@@ -253,11 +273,6 @@ class WorkerLink:
             identity=self._session.identity,
             build_id=self._session.hello.build_id,
         )
-        logger.warning(
-            "workflow %s: its task failed: %s",
-            execution.state.workflow_id,
-            request.failure.message,
-        )
         self._fail_task(execution, request)
 
         def committed(error: Exception | None) -> None:
@@ -268,7 +283,11 @@ class WorkerLink:
 
     def _fail_task(self, execution: Execution, request: FailWorkflowTask) -> None:
         group = self._group
-        verdict = group.apply(execution, request).verdict
+        decision = group.apply(execution, request)
+        verdict = decision.verdict
+        if decision.events:  # the same failure again is recorded, and said, once
+            name, message = execution.state.workflow_id, request.failure.message
+            logger.warning("workflow %s: its task failed: %s", name, message)
         group.dispatcher.let_go(execution)
         group.dispatcher.forget_cached(execution.run_key)
         if verdict is Verdict.STALE:

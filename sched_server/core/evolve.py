@@ -114,6 +114,7 @@ def _activity_scheduled(
         record=ActivityRecord(ready_since_us=event.time_us),
     )
     _use_seq(state, attributes.seq)
+    state.last_scheduled_seq = attributes.seq
 
 
 def _activity_resolved(
@@ -161,6 +162,7 @@ def _timer_scheduled(
     _move_timer(state, attributes)
     state.timers[attributes.seq] = PendingTimer(attributes.due_time_us, attributes.call_site)
     _use_seq(state, attributes.seq)
+    state.last_scheduled_seq = attributes.seq
 
 
 def _timer_fired(

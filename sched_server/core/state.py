@@ -106,6 +106,8 @@ class ExecutionState(Struct, kw_only=True):
     execution_timeout_us: int = 0
     last_event_id: int = 0
     last_time_us: int = 0
+    history_bytes: int = 0
+    """Serialized size of the events; whoever serializes them keeps it."""
     base: int = 0
     """The id of the last WorkflowTaskCompleted."""
     base_time_us: int = 0
@@ -115,6 +117,8 @@ class ExecutionState(Struct, kw_only=True):
     """Of the last accepted segment."""
     last_seq: int = 0
     """The highest command number used."""
+    last_scheduled_seq: int = 0
+    """The highest number of an activity or a timer; these come in order."""
     unseen: list[int] = field(default_factory=list)
     """Events for the code that no accepted segment has seen."""
     unseen_signals: list[int] = field(default_factory=list)

@@ -13,7 +13,7 @@ from sched_server.core.decision import (
 )
 from sched_server.core.limits import Limits
 from sched_server.core.state import IDLE_TASK, TaskPhase, WorkflowTaskRecord
-from sched_server.core.values import Failure, Status, TaskFailureCause, TimerKind
+from sched_server.core.values import Failure, Payload, Status, TaskFailureCause, TimerKind
 
 from .scenario import (
     BOOM,
@@ -329,3 +329,26 @@ def test_a_history_over_its_limit_fails_the_task_but_is_recorded_no_further() ->
     assert again.verdict is Verdict.INVALID
     assert again.events == [], "the full history takes no further failure"
     assert run.state.task.attempt == 3
+
+
+def test_a_history_of_too_many_bytes_takes_no_further_segment_but_may_end() -> None:
+    run = started(Limits(history_bytes=1))
+    run.state.history_bytes = 2
+
+    decision = run.segment(step(1))
+
+    assert decision.message.startswith("the history has 2 bytes, the limit is 1; split the work")
+    run.wait(SECOND).fire(TimerKind.WORKFLOW_TASK_BACKOFF)
+    ending = run.segment(step(1), i.CompleteWorkflow(result=Payload("", b"1")))
+    assert ending.verdict is Verdict.ACCEPTED, "ending is always allowed"
+
+
+def test_activities_and_timers_are_numbered_in_order() -> None:
+    run = started()
+    run.segment(i.StartTimer(seq=2, duration_us=SECOND))
+    run.signal()
+
+    decision = run.segment(i.StartTimer(seq=1, duration_us=SECOND))
+
+    assert decision.verdict is Verdict.INVALID
+    assert decision.message == "StartTimer: number 1 comes after 2"

@@ -9,7 +9,7 @@ import pytest
 
 from sched_sdk.api.v1 import common_pb2
 from sched_sdk.api.v1 import worker_service_pb2 as pb
-from sched_server import shard_group
+from sched_server import changes
 from sched_server.errors import Unavailable
 from sched_server.store.port import StoreDataError
 
@@ -336,11 +336,11 @@ async def test_a_decision_that_cannot_be_folded_is_not_written_in_part(
         worker = engine.worker()
         task = await worker.task()
         await worker.answer(task)
-        put_record = vars(shard_group)["put_record"]
-        monkeypatch.setattr(shard_group, "put_record", broken)
+        put_record = vars(changes)["put_record"]
+        monkeypatch.setattr(changes, "put_record", broken)
         with pytest.raises(AssertionError, match="a bug"):
             await engine.signal(name="half")
-        monkeypatch.setattr(shard_group, "put_record", put_record)
+        monkeypatch.setattr(changes, "put_record", put_record)
         await engine.quiet()
 
         assert await engine.history() == ["WorkflowStarted", "WorkflowTaskCompleted"]
@@ -397,3 +397,23 @@ async def test_heartbeats_tell_nothing_that_is_not_committed() -> None:
 
         assert worker.lost.empty(), "the run goes on, and so does its activity"
         await worker.finish(task)
+
+
+async def test_a_segment_that_the_store_never_takes_fails_its_task() -> None:
+    async with running() as engine:
+        await engine.start()
+        worker = engine.worker()
+        task = await worker.task()
+
+        def bad_value(batch: CommitBatch) -> None:
+            engine.store.faults.append(bad_value)
+            if any(e.type == 4 for g in batch.groups for c in g.changes for e in c.events):
+                raise StoreDataError("a value is bad")
+
+        engine.store.faults.append(bad_value)
+        ack = await worker.answer(task, schedule(1))
+
+        assert ack.outcome == pb.SegmentAck.OUTCOME_INVALID
+        assert "a value is bad" in ack.message
+        engine.store.faults.clear()
+        assert await engine.history() == ["WorkflowStarted", "WorkflowTaskFailed"]

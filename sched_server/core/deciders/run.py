@@ -138,9 +138,13 @@ def require_open(state: ExecutionState) -> None:
 
 def require_room(state: ExecutionState, limits: Limits) -> None:
     if state.last_event_id >= limits.history_events:
-        raise Rejection(
-            "LIMIT_EXCEEDED",
-            f"the history of workflow {state.workflow_id!r} has {state.last_event_id:,} events, "
-            f"the limit is {limits.history_events:,}; end the workflow (`sched workflow "
-            f"terminate`) or raise the engine's limit",
-        )
+        has, limit = f"{state.last_event_id:,} events", f"{limits.history_events:,}"
+    elif state.history_bytes >= limits.history_bytes:
+        has, limit = f"{state.history_bytes:,} bytes", f"{limits.history_bytes:,}"
+    else:
+        return
+    raise Rejection(
+        "LIMIT_EXCEEDED",
+        f"the history of workflow {state.workflow_id!r} has {has}, the limit is {limit}; end the "
+        "workflow (`sched workflow terminate`) or raise the engine's limit",
+    )

@@ -184,6 +184,7 @@ def _problem(
     last = len(request.commands) - 1
     new_activities = new_timers = 0
     used: set[int] = set()
+    highest = state.last_scheduled_seq
     for position, command in enumerate(request.commands):
         kind = type(command)
         if kind in CLOSING:
@@ -201,10 +202,14 @@ def _problem(
             used.add(command.seq)
             if command.seq in state.activities or command.seq in state.timers:
                 return invalid, f"{kind.__name__}: number {command.seq} is taken"
-        if kind is ScheduleActivity:
-            new_activities += 1
-        elif kind is StartTimer:
-            new_timers += 1
+        if kind is ScheduleActivity or kind is StartTimer:
+            if command.seq <= highest:
+                return invalid, f"{kind.__name__}: number {command.seq} comes after {highest}"
+            highest = command.seq
+            if kind is StartTimer:
+                new_timers += 1
+            else:
+                new_activities += 1
     return _over_limit(state, request, limits, new_activities, new_timers)
 
 
@@ -228,12 +233,19 @@ def _over_limit(
             f"{timers:,} pending timers, the limit is {limits.pending_timers:,}; "
             "await some of them before starting more"
         )
+    if request.commands and type(request.commands[-1]) in CLOSING:
+        return None  # ending is always allowed
+    remedy = "split the work over several workflows, or raise the engine's limit and the workflow goes on"
     events = state.last_event_id + 1 + len(request.commands)
     if events > limits.history_events:
         return over, (
             f"the history would grow to {events:,} events, the limit is "
-            f"{limits.history_events:,}; split the work over several workflows, or raise the "
-            "engine's limit and the workflow goes on"
+            f"{limits.history_events:,}; {remedy}"
+        )
+    if state.history_bytes > limits.history_bytes:
+        return over, (
+            f"the history has {state.history_bytes:,} bytes, the limit is "
+            f"{limits.history_bytes:,}; {remedy}"
         )
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ async def start_workflow(
     _check(engine.settings.api_limits, request)
     run, started = await engine.start(
         StartWorkflow(
-            workflow_id=request.workflow_id or f"wf-{uuid.uuid4().hex[:20]}",
+            workflow_id=request.workflow_id or _new_workflow_id(request.request_id),
             run_id="",
             workflow_type=request.workflow_type,
             task_queue=request.task_queue or DEFAULT_TASK_QUEUE,
@@ -48,6 +49,14 @@ async def start_workflow(
         if outcome is not None:
             response.outcome.CopyFrom(outcome_to_proto(facts.run_id, outcome))
     return response
+
+
+def _new_workflow_id(request_id: str) -> str:
+    """The id follows from the request id, so that a start that is sent again, because
+    its reply was lost, finds the workflow that it made."""
+    if not request_id:
+        return f"wf-{uuid.uuid4().hex[:20]}"
+    return f"wf-{hashlib.sha256(request_id.encode()).hexdigest()[:20]}"
 
 
 def _check(limits: ApiLimits, request: pb.StartWorkflowRequest) -> None:
