@@ -74,13 +74,16 @@ class Run:
     def fold(self, attributes: e.Attributes) -> None:
         event = e.Event(self.state.last_event_id + 1, self.now, attributes)
         evolve(self.state, event)
-        self.stored.append(encode_event(event))
+        data = encode_event(event)
+        self.state.history_bytes += len(data)
+        self.stored.append(data)
 
     def rebuilt(self) -> ExecutionState:
         """The state as another engine would read it from the rows."""
         state = ExecutionState()
         for data in self.stored:
             evolve(state, decode_event(data))
+            state.history_bytes += len(data)
         if self.state.status is not Status.RUNNING:
             return state
         for seq, activity in self.state.activities.items():

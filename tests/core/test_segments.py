@@ -333,11 +333,12 @@ def test_a_history_over_its_limit_fails_the_task_but_is_recorded_no_further() ->
 
 def test_a_history_of_too_many_bytes_takes_no_further_segment_but_may_end() -> None:
     run = started(Limits(history_bytes=1))
-    run.state.history_bytes = 2
 
     decision = run.segment(step(1))
 
-    assert decision.message.startswith("the history has 2 bytes, the limit is 1; split the work")
+    assert decision.message.startswith(
+        f"the history has {len(run.stored[0])} bytes, the limit is 1; split the work"
+    )
     run.wait(SECOND).fire(TimerKind.WORKFLOW_TASK_BACKOFF)
     ending = run.segment(step(1), i.CompleteWorkflow(result=Payload("", b"1")))
     assert ending.verdict is Verdict.ACCEPTED, "ending is always allowed"
