@@ -1,0 +1,1 @@
+"""The documentation is run: its code, its commands, the JSON that it shows."""

@@ -1,0 +1,245 @@
+"""Command lines, options, environment variables and JSON, as the documentation shows them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import pytest
+from typer.core import TyperOption
+
+from sched_cli import errors
+from sched_sdk import Client, RetryPolicy, Worker, WorkflowContext, activity, workflow
+from sched_server import EngineServer
+from tests.cli.support import sched_in_process
+from tests.docs.commands import (
+    UnusableCommandError,
+    app,
+    check,
+    options,
+    shown_commands,
+)
+from tests.docs.markdown import ROOT, blocks_of, table_below, titled
+from tests.docs.waiting import is_stuck, until
+
+PAGE = ROOT / "docs" / "cli.md"
+
+
+@pytest.mark.parametrize(
+    ("place", "line"), list(shown_commands()), ids=lambda value: re.sub(r"\W+", "-", value)[:70]
+)
+def test_the_app_takes_the_command(place: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    try:
+        check(line)
+    except UnusableCommandError as error:
+        pytest.fail(f"{place}: {line}: {error}")
+
+
+def test_an_unknown_option_is_found() -> None:
+    with pytest.raises(UnusableCommandError, match="--colour"):
+        check("sched workflow list --colour red")
+    with pytest.raises(UnusableCommandError, match="no command sched workflow forget"):
+        check("sched workflow forget wf-1")
+
+
+def names(cell: str) -> list[str]:
+    """The `code` in a cell."""
+    return cell.split("`")[1::2]
+
+
+def test_every_option_stands_in_the_table_of_variables() -> None:
+    told = {
+        (variable, option, command)
+        for variables, option_cell, groups in table_below(PAGE, "Environment variables")
+        for variable in names(variables)
+        for option in names(option_cell)
+        for group in names(groups)
+        for command in _commands_below(group)
+    }
+    real = {
+        (variable, _long(option), command)
+        for command, option in options()
+        for variable in _variables(option)
+    }
+    # Its variable is read without click, which would split it at blanks.
+    real |= {("SCHED_INPUT", "--input", f"workflow {name}") for name in ("start", "signal")}
+    assert told == real
+    for command, option in options():
+        assert _variables(option) or _long(option) == "--input", f"{command} {_long(option)}"
+
+
+def _commands_below(group: str) -> set[str]:
+    """ "workflow" means all of its commands that have the option."""
+    paths = {path for path, _ in options()}
+    return {path for path in paths if path == group or path.startswith(f"{group} ")}
+
+
+def _variables(option: TyperOption) -> list[str]:
+    given = option.envvar or []
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _long(option: TyperOption) -> str:
+    return next(name for name in option.opts if name.startswith("--"))
+
+
+@pytest.mark.parametrize(
+    ("heading", "command"),
+    [
+        ("sched dev", "dev"),
+        ("sched worker", "worker"),
+        ("start", "workflow start"),
+        ("list and count", "workflow list"),
+    ],
+)
+def test_the_options_of_a_command_are_in_its_table(heading: str, command: str) -> None:
+    real = {_long(option): option for path, option in options() if path == command}
+    rows = {names(row[0])[0].split()[0]: row for row in table_below(PAGE, heading)}
+    everywhere = {"--engine", "--output"}
+    assert set(rows) | everywhere == set(real) | everywhere
+    for name, row in rows.items():
+        default = names(row[-1])
+        if default and default != ["wf-…"]:
+            assert [str(getattr(real[name].default, "value", real[name].default))] == default, name
+        spellings = [word.split()[0] for word in names(row[0]) if word.startswith("-")]
+        assert set(spellings) <= {*real[name].opts}, name
+
+
+def test_the_exit_codes_are_those_of_the_code() -> None:
+    codes = [int(row[0]) for row in table_below(PAGE, "Exit codes")]
+    assert codes == [
+        0,
+        errors.EXIT_FAILED,
+        errors.EXIT_USAGE,
+        errors.EXIT_UNREACHABLE,
+        errors.EXIT_NOT_FOUND,
+        errors.EXIT_INTERRUPTED,
+    ]
+
+
+def test_every_command_has_a_heading() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for name in app().commands:
+        assert f"\n## sched {name}\n" in text
+
+
+# -- JSON --------------------------------------------------------------------------
+
+
+@activity(retry=RetryPolicy(initial_interval=300, maximum_interval=300))
+async def refuse() -> None:
+    raise ConnectionError("no route to mail.example.com")
+
+
+@activity
+async def greet(name: str) -> str:
+    return f"Hello, {name}!"
+
+
+@workflow(name="HelloWorld")
+async def hello_world(ctx: WorkflowContext, name: str) -> str:
+    return await ctx.queue_activity(greet, name)
+
+
+@workflow(name="Pending")
+async def pending(ctx: WorkflowContext) -> None:
+    ctx.queue_activity(refuse)
+    await asyncio.wait_for(ctx.wait_for_signal("go"), 3600)
+
+
+@workflow(name="Pending")
+async def edited(ctx: WorkflowContext) -> None:
+    await ctx.sleep(1)
+
+
+class Shell:
+    """Runs commands against an engine of this process."""
+
+    def __init__(self, address: str) -> None:
+        self._environment = {"SCHED_ENGINE_ADDRESS": address}
+
+    async def __call__(self, *arguments: str) -> str:
+        done = await asyncio.to_thread(sched_in_process, *arguments, environment=self._environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    async def json(self, *arguments: str) -> Any:
+        """What `--output json` prints; `--output jsonl` must print the same."""
+        value = json.loads(await self(*arguments, "-o", "json"))
+        lines = (await self(*arguments, "-o", "jsonl")).splitlines()
+        assert value in ([json.loads(line) for line in lines], *map(json.loads, lines))
+        return value
+
+
+@pytest.fixture
+def shell(engine: EngineServer) -> Shell:
+    return Shell(engine.address)
+
+
+def written(title: str) -> Any:
+    return json.loads(titled(PAGE, title).text)
+
+
+def same_shape(told: Any, real: Any, path: str = "$") -> None:
+    """The same keys in the same order, all the way down. What is null on one side
+    may be anything on the other."""
+    if told is None or real is None:
+        return
+    assert type(told) is type(real), path
+    if isinstance(told, dict):
+        assert list(told) == list(real), path
+        for key, value in told.items():
+            same_shape(value, real[key], f"{path}.{key}")
+    elif isinstance(told, list) and told and real:
+        same_shape(told[0], real[0], f"{path}[0]")
+
+
+async def test_the_json_of_a_workflow_that_completes(client: Client, shell: Shell) -> None:
+    async with Worker(client, workflows=[hello_world], activities=[greet]):
+        start = ("workflow", "start", "HelloWorld", "--input", "world")
+        same_shape(written("start"), json.loads(await shell(*start, "-o", "json")))
+        assert json.loads(await shell(*start, "--wait", "-o", "json")) == written("result")
+        assert await shell(*start, "--wait") == f"{written('result')}\n"
+        await shell(*start, "--id", "hello")
+        assert await shell.json("workflow", "result", "hello") == written("result")
+    same_shape(written("list"), await shell.json("workflow", "list"))
+    history = await shell.json("workflow", "history", "hello")
+    completed = [event for event in history if event["type"] == "ActivityCompleted"]
+    same_shape(written("history"), completed)
+    counted = await shell.json("workflow", "count")
+    assert list(counted) == list(written("count"))
+    assert counted == {"total": 4, "by_status": {"COMPLETED": 4}}
+
+
+async def test_the_json_of_a_workflow_with_everything_pending(client: Client, shell: Shell) -> None:
+    async with Worker(client, workflows=[pending], activities=[refuse]):
+        handle = await client.start_workflow(pending, execution_timeout=604_800)
+        await until(handle, lambda d: d.timers and d.activities and d.activities[0].last_failure)
+    async with Worker(client, workflows=[edited]):
+        await handle.signal("go")
+        await until(handle, is_stuck)
+    real = await shell.json("workflow", "show", handle.id)
+    told = written("show")
+    same_shape(told, real)
+    for part in ("workflow_task", "activities", "timers"):
+        assert real[part], part  # nothing was compared with nothing
+    assert real["activities"][0]["last_failure"]["type"] == "ConnectionError"
+    assert real["workflow_task"]["last_failure_cause"] == "NON_DETERMINISM"
+
+
+def test_the_types_of_events_are_all_there() -> None:
+    from sched_sdk.api.v1 import history_pb2
+
+    told = {name for row in table_below(PAGE, "history as JSON") for name in names(row[1])}
+    attributes = history_pb2.HistoryEvent.DESCRIPTOR.oneofs_by_name["attributes"]
+    assert told == {str(getattr(field.message_type, "name", "")) for field in attributes.fields}
+
+
+async def test_the_version_looks_as_shown(shell: Shell) -> None:
+    block = next(b for b in blocks_of(PAGE) if b.text.startswith("$ sched version"))
+    form = r"sched \d+\.\d+\.\d+ \(Python \d+\.\d+\.\d+\)"
+    assert re.fullmatch(form, block.text.splitlines()[1])
+    assert re.fullmatch(form, (await shell("version")).strip())
