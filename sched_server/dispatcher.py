@@ -43,13 +43,15 @@ _REMEMBERED_FAILING = 10_000
 class _Backlog:
     """What the dispatcher knows of one key's waiting tasks."""
 
-    __slots__ = ("cursor", "late", "pumping", "reading", "refill")
+    __slots__ = ("anew", "cursor", "late", "pumping", "reading", "refill")
 
     def __init__(self) -> None:
         self.refill = False
         """The store may have ready tasks of this key that the queue has not."""
         self.cursor: TaskRow | None = None
         """The last row that the refill has read; None: it begins anew."""
+        self.anew = False
+        """Set during a refill: what it read does not count."""
         self.reading = False
         self.late: list[tuple[QueuedTask, int]] = []
         """Tasks (and since when they are ready) that came during a read, which
@@ -62,7 +64,7 @@ class _Backlog:
         return self.refill and (cursor is None or ready_since_us > cursor.ready_since_us)
 
     def begin_anew(self) -> None:
-        self.refill, self.cursor = True, None
+        self.refill, self.cursor, self.anew = True, None, True
 
 
 class Dispatcher:
@@ -90,7 +92,7 @@ class Dispatcher:
     async def open(self, epoch: int) -> None:
         """Take over: every key that has ready tasks has a backlog."""
         self._next_dispatch = epoch << 32
-        await self._queue.open(self._wake_backlog)
+        await self._queue.open(self._wake_backlog, self._queue_lost)
         for key, _ in await self._group.store.ready_task_keys(self._group.number):
             self._backlog(key).refill = True
 
@@ -245,6 +247,23 @@ class Dispatcher:
         for key in {task.key for task in tasks}:
             self._wake_backlog(key)
 
+    def _queue_lost(self) -> None:
+        """What the queue held may be gone; the rows say what waits."""
+        for backlog in self._backlogs.values():
+            backlog.begin_anew()
+        self._group.spawn(self._find_backlogs())
+
+    async def _find_backlogs(self) -> None:
+        try:
+            for key, _ in await self._group.store.ready_task_keys(self._group.number):
+                self._backlog(key).begin_anew()
+        except StoreError as error:
+            logger.warning("the waiting tasks could not be listed, trying again: %s", error)
+            asyncio.get_running_loop().call_later(_RETRY_S, self._queue_lost)
+            return
+        for key in list(self._backlogs):
+            self._wake_backlog(key)
+
     def _wake_backlog(self, key: TaskKey) -> None:
         backlog = self._backlog(key)
         if not backlog.pumping and self._workers.pick(key, None) is not None:
@@ -283,10 +302,10 @@ class Dispatcher:
             del self._backlogs[key]
 
     async def _refill(self, key: TaskKey, backlog: _Backlog) -> bool:
-        """Read the next page of rows into the queue. False: nothing was left."""
+        """Read the next page of rows into the queue. False: nothing is left."""
         if not backlog.refill:
             return False
-        backlog.reading = True
+        backlog.reading, backlog.anew = True, False
         try:
             rows = await self._group.store.ready_tasks(
                 self._group.number, key, after=backlog.cursor, limit=REFILL_PAGE
@@ -295,17 +314,18 @@ class Dispatcher:
             backlog.reading = False
             late, backlog.late = backlog.late, []
         before = backlog.cursor
-        backlog.refill = len(rows) == REFILL_PAGE
-        backlog.cursor = rows[-1] if backlog.refill else None
+        if not backlog.anew:
+            backlog.refill = len(rows) == REFILL_PAGE
+            backlog.cursor = rows[-1] if backlog.refill else None
         tasks = [QueuedTask(key, row.run_key, row.seq, 0) for row in rows]
         overflow = await self._queue.publish(tasks) if tasks else ()
-        if overflow:
+        if overflow and not backlog.anew:
             taken = tasks.index(overflow[0])
             backlog.refill = True
             backlog.cursor = rows[taken - 1] if taken else before
         for task, ready_since_us in late:
             self._publish(task, ready_since_us)
-        return bool(tasks)
+        return bool(tasks) or backlog.anew
 
     async def _deliver_or_skip(self, task: QueuedTask) -> None:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from sched_server.queue.port import TaskQueue
+from sched_server.queue.port import QueueStatus, TaskQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,11 @@ class MemoryTaskQueue(TaskQueue):
         # without tasks are left out, so unused ones cost nothing.
         self._waiting: dict[TaskKey, OrderedDict[QueuedTask, None]] = {}
 
-    async def open(self, on_available: Callable[[TaskKey], None]) -> None:
+    async def open(
+        self,
+        on_available: Callable[[TaskKey], None],
+        on_lost: Callable[[], None],  # noqa: ARG002 - nothing is lost here
+    ) -> None:
         self._on_available = on_available
 
     async def close(self) -> None:
@@ -82,3 +86,8 @@ class MemoryTaskQueue(TaskQueue):
     def depth(self, key: TaskKey) -> int:
         waiting = self._waiting.get(key)
         return 0 if waiting is None else len(waiting)
+
+    def status(self) -> QueueStatus:
+        return QueueStatus(
+            description="in the engine's memory", connected=self._on_available is not None
+        )

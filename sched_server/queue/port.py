@@ -16,7 +16,7 @@ from sched_server.store.port import TaskKey
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["QueuedTask", "TaskKey", "TaskQueue"]
+__all__ = ["QueueStatus", "QueuedTask", "TaskKey", "TaskQueue"]
 
 
 class QueuedTask(Struct, frozen=True):
@@ -29,12 +29,34 @@ class QueuedTask(Struct, frozen=True):
     attempt: int
 
 
-class TaskQueue(Protocol):
-    """One FIFO per key."""
+class QueueStatus(Struct, frozen=True, kw_only=True):
+    """How the queue is, for people. Holds no secrets."""
 
-    async def open(self, on_available: Callable[[TaskKey], None]) -> None:
-        """Start delivering. `on_available` is called on the event loop when a
-        key that had nothing to take has something."""
+    description: str
+    """What and where: "Redis 6.2.7 at cache:6379"."""
+    connected: bool
+    """If not, tasks wait in the engine's memory meanwhile."""
+    version: str = ""
+    """The server's; empty if there is none, or it was never reached."""
+    last_error: str = ""
+    """Why it is not connected, or does not take tasks; empty when all is well."""
+    warnings: tuple[str, ...] = ()
+    """What works, but should be set otherwise; each one with the remedy."""
+
+
+class TaskQueue(Protocol):
+    """One FIFO per key. No method raises, or waits for long, because a server
+    behind the queue has failed."""
+
+    async def open(
+        self, on_available: Callable[[TaskKey], None], on_lost: Callable[[], None]
+    ) -> None:
+        """Start delivering. Both are called on the event loop.
+
+        `on_available`: a key that had nothing to take has something.
+        `on_lost`: tasks of any key may be gone; the caller reads them again
+        from the store.
+        """
         ...
 
     async def close(self) -> None: ...
@@ -57,3 +79,5 @@ class TaskQueue(Protocol):
     def depth(self, key: TaskKey) -> int:
         """How many tasks of this key wait here, as far as is known."""
         ...
+
+    def status(self) -> QueueStatus: ...

@@ -24,6 +24,10 @@ def queued(number: int, key: TaskKey = EMAILS, *, attempt: int = 1) -> QueuedTas
     return QueuedTask(key=key, run_key=number, seq=number % 3, attempt=attempt)
 
 
+def ignore_loss() -> None:
+    """For tests in which nothing can be lost, or it does not matter."""
+
+
 class TaskQueueConformance:
     @pytest.fixture
     def available(self) -> list[TaskKey]:
@@ -33,7 +37,7 @@ class TaskQueueConformance:
     @pytest.fixture
     async def queue(self, make_queue: MakeQueue, available: list[TaskKey]) -> TaskQueue:
         queue = await make_queue(WINDOW)
-        await queue.open(available.append)
+        await queue.open(available.append, ignore_loss)
         return queue
 
     async def test_a_new_queue_has_nothing(
@@ -152,7 +156,7 @@ class TaskQueueConformance:
     ) -> None:
         queue = await make_queue(WINDOW)
         depths: list[int] = []
-        await queue.open(lambda key: depths.append(queue.depth(key)))
+        await queue.open(lambda key: depths.append(queue.depth(key)), ignore_loss)
         await queue.publish([queued(1), queued(2)])
         assert depths == [2]
 
@@ -170,7 +174,7 @@ class TaskQueueConformance:
 
     async def test_many_tasks_stay_in_order(self, make_queue: MakeQueue) -> None:
         queue = await make_queue(1000)
-        await queue.open(lambda _key: None)
+        await queue.open(lambda _key: None, ignore_loss)
         tasks = [queued(number) for number in range(1000)]
         for start in range(0, 1000, 64):
             await queue.publish(tasks[start : start + 64])
@@ -178,3 +182,36 @@ class TaskQueueConformance:
         while batch := await queue.take(EMAILS, 37):
             taken += batch
         assert taken == tasks
+
+    async def test_a_queue_that_works_has_lost_nothing_and_says_so(
+        self, make_queue: MakeQueue
+    ) -> None:
+        queue = await make_queue(WINDOW)
+        assert not queue.status().connected
+        losses: list[str] = []
+        await queue.open(lambda _key: None, lambda: losses.append("lost"))
+        await queue.publish([queued(number) for number in range(WINDOW + 1)])
+        await queue.finish(await queue.take(EMAILS, WINDOW))
+        assert await queue.take(EMAILS, 1) == []
+
+        status = queue.status()
+        assert status.connected
+        assert (status.last_error, status.warnings) == ("", ())
+        assert status.description
+        assert losses == []
+
+    async def test_a_closed_queue_takes_nothing_and_can_be_opened_again(
+        self, make_queue: MakeQueue
+    ) -> None:
+        queue = await make_queue(WINDOW)
+        await queue.open(lambda _key: None, ignore_loss)
+        await queue.close()
+        await queue.close()
+        assert list(await queue.publish([queued(1)])) == [queued(1)]
+        assert await queue.take(EMAILS, 1) == []
+        assert queue.depth(EMAILS) == 0
+        assert not queue.status().connected
+
+        await queue.open(lambda _key: None, ignore_loss)
+        assert list(await queue.publish([queued(2)])) == []
+        assert await queue.take(EMAILS, 9) == [queued(2)]

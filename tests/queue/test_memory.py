@@ -8,7 +8,7 @@ import pytest
 
 from sched_server.queue.memory import DEFAULT_WINDOW, MemoryTaskQueue
 from sched_server.queue.port import TaskKey
-from tests.queue.conformance import EMAILS, MakeQueue, TaskQueueConformance, queued
+from tests.queue.conformance import EMAILS, MakeQueue, TaskQueueConformance, ignore_loss, queued
 
 
 class TestMemoryQueue(TaskQueueConformance):
@@ -27,7 +27,7 @@ class TestMemoryQueue(TaskQueueConformance):
 
 async def test_the_default_window_is_ten_thousand() -> None:
     queue = MemoryTaskQueue()
-    await queue.open(lambda _key: None)
+    await queue.open(lambda _key: None, ignore_loss)
     overflow = await queue.publish([queued(number) for number in range(DEFAULT_WINDOW + 1)])
     assert DEFAULT_WINDOW == 10_000
     assert list(overflow) == [queued(DEFAULT_WINDOW)]
@@ -37,7 +37,7 @@ async def test_a_closed_queue_takes_nothing_and_has_nothing() -> None:
     queue = MemoryTaskQueue()
     assert list(await queue.publish([queued(1)])) == [queued(1)]
     heard: list[TaskKey] = []
-    await queue.open(heard.append)
+    await queue.open(heard.append, ignore_loss)
     await queue.publish([queued(1)])
     await queue.close()
 
@@ -49,7 +49,7 @@ async def test_a_closed_queue_takes_nothing_and_has_nothing() -> None:
 
 async def test_keys_without_tasks_cost_no_memory() -> None:
     queue = MemoryTaskQueue()
-    await queue.open(lambda _key: None)
+    await queue.open(lambda _key: None, ignore_loss)
     for number in range(100):
         key = TaskKey(task_queue=f"queue-{number}", kind=2, name="send_email")
         await queue.publish([queued(1, key), queued(2, key)])
@@ -61,7 +61,7 @@ async def test_keys_without_tasks_cost_no_memory() -> None:
 async def test_the_listener_may_take_at_once() -> None:
     queue = MemoryTaskQueue()
     heard: list[int] = []
-    await queue.open(lambda key: heard.append(queue.depth(key)))
+    await queue.open(lambda key: heard.append(queue.depth(key)), ignore_loss)
     for number in range(3):
         await queue.publish([queued(number)])
         assert await queue.take(EMAILS, 1) == [queued(number)]
