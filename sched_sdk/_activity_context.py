@@ -186,7 +186,6 @@ def activity_context() -> ActivityContext:
     if context is None:
         raise DefinitionError(
             "activity_context() was called outside a running activity. In a workflow use the "
-            "`ctx` parameter; in a test run the activity with sched_sdk.testing; in a thread "
-            "of your own pass the context on."
+            "`ctx` parameter; in a thread of your own pass the context on."
         )
     return context

@@ -181,13 +181,15 @@ class WorkflowContext:
         name: str | None = None,
     ) -> asyncio.Future[Any]:
         """Run a short function inside this worker, durably: its result is
-        recorded before anything else can act on it, and it never runs again.
+        recorded before anything else can act on it, and once it is recorded the
+        function never runs again.
 
         An `async def` runs on the worker's event loop, a plain function in a
         thread. It starts at once, awaited or not; one that nobody waits for
         when the workflow function ends is dropped.
 
-        `retry` is RetryPolicy() by default; `timeout` limits one attempt.
+        `retry` is RetryPolicy() by default; `timeout` limits one attempt,
+        by default to 30 s.
         `name` (by default the function's) stands in the history and must stay
         the same while workflows are running.
 

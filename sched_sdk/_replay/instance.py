@@ -47,6 +47,9 @@ class Instance:
         self.loop.run_until_idle()
         if self.conditions:
             self.conditions.settle()
+        while self.lifecycle.asked is not None and self.lifecycle.insist():
+            self.loop.run_until_idle()
+            self.conditions.settle()
         if self.journal.fresh:
             self.journal.flush()
 

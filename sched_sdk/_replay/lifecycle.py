@@ -9,7 +9,8 @@ handlers of signals that came behind the function's last event still run.
 
 Draining does in order what `asyncio.run` does, and waits for activities:
 remaining tasks are cancelled once and may clean up; async generators that were
-left early are closed; queued activities are awaited, their failures ignored.
+left early are closed; queued activities are awaited, their failures ignored
+(those queued before a cancel request are asked to stop).
 Steps that nobody waits for any more are dropped. A cancel request meanwhile
 cancels the tasks again and asks the activities to stop, and waits for them.
 """
@@ -21,6 +22,7 @@ import contextvars
 from typing import TYPE_CHECKING, Any
 
 from sched_sdk._failures import failure_from_exception
+from sched_sdk._replay.call_sites import mark_bottom
 from sched_sdk._replay.commands import CancelWorkflow, CompleteWorkflow, FailWorkflow
 
 if TYPE_CHECKING:
@@ -41,6 +43,10 @@ class Lifecycle:
         self._loop = loop
         self._main: asyncio.Task[Any] | None = None
         self._cancel_requested = False
+        # What had been asked for when the workflow was asked to stop.
+        self._asked_up_to = 0
+        self.asked: tuple[asyncio.Future[Any], str] | None = None
+        """What the function awaited when it was cancelled, if that is not over yet."""
         self.closing: Command | None = None
         self.closed = False
 
@@ -61,14 +67,34 @@ class Lifecycle:
 
     def request_cancel(self, reason: str) -> None:
         self._cancel_requested = True
+        self._asked_up_to = self._loop.journal.last_seq
         if self.closed:
             return
         if self._main is not None and not self._main.done():
-            self._main.cancel(reason or None)
+            self._cancel_main(reason)
             return
         self._cancel_tasks()
         for handle in list(self._loop.journal.activities.values()):
             handle.cancel()
+
+    def _cancel_main(self, reason: str) -> None:
+        assert self._main is not None
+        awaited: asyncio.Future[Any] | None = getattr(self._main, "_fut_waiter", None)
+        self._main.cancel(reason or None)
+        if awaited is not None and not awaited.done():
+            self.asked = (awaited, reason)
+
+    def insist(self) -> bool:
+        """An activity that was asked to stop may complete all the same; then the
+        code has its result, and the cancellation comes at the next await. Says
+        whether it came just now."""
+        if self.asked is None or self._main is None or not self.asked[0].done():
+            return False
+        (awaited, reason), self.asked = self.asked, None
+        if self._main.done() or _was_cancelled(awaited):
+            return False
+        self._cancel_main(reason)
+        return True
 
     def _function_ended(self, main: asyncio.Task[Any]) -> None:
         self.closing = self._closing_command(main)
@@ -93,11 +119,23 @@ class Lifecycle:
         except Exception as unfit:  # whatever the result's own code raises
             return FailWorkflow(failure_from_exception(unfit))
 
+    def _stop_leftovers(self) -> None:
+        """Nobody waits any more for what was queued before the workflow was
+        asked to stop; what its clean-up queued is let finish."""
+        journal = self._loop.journal
+        for seq, handle in list(journal.activities.items()):
+            if seq <= self._asked_up_to:
+                handle.cancel()
+        self._asked_up_to = 0
+        journal.flush()
+
     def drain(self) -> None:
         """Called when the code is idle and its requests are numbered: go on as
         far as possible, and produce the closing command when nothing is left."""
         loop = self._loop
         journal = loop.journal
+        if self._asked_up_to:
+            self._stop_leftovers()
         while not loop.tasks:
             unfinished = loop.unfinished_generators()
             if not unfinished:
@@ -115,5 +153,15 @@ class Lifecycle:
         self.closed = True
 
 
+def _was_cancelled(future: asyncio.Future[Any]) -> bool:
+    return future.cancelled() or isinstance(future.exception(), asyncio.CancelledError)
+
+
 async def _close(closing: Coroutine[Any, Any, None]) -> None:
     await closing
+
+
+# Cancelling comes from an event, not from a line of code.
+mark_bottom(Lifecycle.request_cancel)
+mark_bottom(Lifecycle.insist)
+mark_bottom(Lifecycle.drain)

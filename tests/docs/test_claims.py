@@ -92,14 +92,16 @@ async def gets_much(ctx: WorkflowContext) -> str:
     return await ctx.queue_activity(large)
 
 
-async def test_a_cancelled_workflow_waits_for_what_it_forgot(client: Client) -> None:
+async def test_a_cancelled_workflow_stops_what_it_forgot_and_waits_for_it(client: Client) -> None:
     async with Worker(client, workflows=[forgets], activities=[waits]):
         handle = await client.start_workflow(forgets)
         await until(handle, runs)
         await handle.cancel()
-        description = await until(handle, lambda d: not d.timers)
+        description = await until(
+            handle, lambda d: not d.timers and d.activities[0].cancel_requested
+        )
         assert description.status == "RUNNING"
-        assert not only_activity(description).cancel_requested
+        assert only_activity(description).cancel_requested
         await handle.cancel("again")  # changes nothing
         go_on.set()
         assert (await failure_of(handle)).status == "CANCELED"

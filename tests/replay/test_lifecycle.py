@@ -84,6 +84,68 @@ def test_cancel_waits_for_the_activity_that_is_awaited() -> None:
     end(flow, engine, worker)
 
 
+def test_cancel_comes_at_the_next_await_if_the_activity_completes_anyway() -> None:
+    seen: list[int] = []
+
+    @workflow
+    async def flow(ctx: WorkflowContext) -> None:
+        seen.append(await ctx.queue_activity(work, result_type=int))
+        await ctx.sleep(100)
+
+    engine, worker = start(flow)
+    engine.cancel()
+    worker.work()
+    engine.complete_activity(1, 7)
+    worker.work()
+    assert engine.names()[-1] == "workflow_canceled"
+    assert seen == [7]
+    end(flow, engine, worker)
+
+
+def test_cancel_that_was_delivered_does_not_disturb_the_cleaning_up() -> None:
+    @workflow
+    async def flow(ctx: WorkflowContext) -> str:
+        try:
+            await asyncio.gather(ctx.queue_activity(work), asyncio.sleep(100))
+        except asyncio.CancelledError:
+            await asyncio.shield(ctx.queue_activity(work))
+            return "cleaned up"
+        raise AssertionError
+
+    engine, worker = start(flow)
+    engine.cancel()
+    worker.work()
+    engine.complete_activity(1, 0)
+    worker.work()
+    assert not engine.closed
+    engine.complete_activity(3, 0)
+    worker.work()
+    assert engine.result() == "cleaned up"
+    end(flow, engine, worker)
+
+
+def test_cancel_stops_what_was_queued_before_it_when_the_function_ends() -> None:
+    @workflow
+    async def flow(ctx: WorkflowContext) -> None:
+        ctx.queue_activity(work)
+        try:
+            await ctx.sleep(100)
+        finally:
+            ctx.queue_activity(work)
+
+    engine, worker = start(flow)
+    engine.cancel()
+    worker.work()
+    assert engine.cancel_asked == {1}
+    engine.cancel_activity(1)
+    worker.work()
+    assert not engine.closed, "the clean-up is let finish"
+    engine.complete_activity(3, 0)
+    worker.work()
+    assert engine.names()[-1] == "workflow_canceled"
+    end(flow, engine, worker)
+
+
 def test_cancelled_error_without_a_request_fails() -> None:
     @workflow
     async def flow(ctx: WorkflowContext) -> None:

@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from sched_sdk.api.v1 import common_pb2
+from sched_server.store import open_runs
 from sched_server.store.port import (
     RunFilter,
     StoreLockedError,
     StoreUnavailableError,
     StoreVersionError,
 )
-from sched_server.store.sqlite import MEMORY, SqliteStore, statements
+from sched_server.store.sqlite import MEMORY, SqliteStore
 from tests.store.rows import lead, new_run
 
 NOBODY = 65534
@@ -124,7 +125,7 @@ def test_a_cluster_has_one_id_for_life(path: Path) -> None:
 
 
 def test_an_open_run_is_a_running_one() -> None:
-    assert statements.OPEN_STATUS == common_pb2.WORKFLOW_STATUS_RUNNING
+    assert open_runs.OPEN_STATUS == common_pb2.WORKFLOW_STATUS_RUNNING
 
 
 # --- the lock -------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 
 from sched_server.store.migration import load_migrations, migrations_directory
 from sched_server.store.port import RunFilter
+from sched_server.store.prefix import behind_prefix
 from sched_server.store.sqlite import listing, statements
 from sched_server.store.sqlite.bulk import BulkStatement
 
@@ -107,4 +108,4 @@ def test_a_prefix_is_a_range_of_the_index(connection: sqlite3.Connection) -> Non
     ],
 )
 def test_what_comes_behind_a_prefix(prefix: str, behind: str | None) -> None:
-    assert listing.behind_prefix(prefix) == behind
+    assert behind_prefix(prefix) == behind
