@@ -1,28 +1,28 @@
 """Every error that sched raises.
 
-    SchedError
-    ├── EngineError                      the engine refused or could not be reached
-    │   ├── EngineUnavailableError       nobody answers; the message says what to do
-    │   ├── WorkflowNotFoundError
-    │   ├── WorkflowAlreadyStartedError  .workflow_id, .run_id
-    │   ├── WorkflowClosedError          the target has ended
-    │   ├── InvalidArgumentError         a value or name the engine does not take
-    │   ├── LimitExceededError           a size or count over its limit
-    │   └── ActivityNotFoundError        no such running activity (task token)
-    ├── WorkflowFailedError              awaiting a result: it ended otherwise; .status, __cause__
-    ├── FailureError                     an exception that crossed a process; .message, .type,
-    │   │                                .details, .remote_traceback, __cause__
-    │   ├── ApplicationError             raised by user code, or by you to set type and details
-    │   ├── TimeoutFailureError          a time limit passed (also a TimeoutError)
-    │   ├── CanceledFailureError         ended because it was canceled
-    │   ├── TerminatedFailureError
-    │   ├── WorkerLostError              the worker died and the activity may not run again
-    │   └── ActivityError                an activity failed for good; .activity_name, __cause__
-    ├── ChildWorkflowError
-    ├── NonDeterminismError              the code does something else than its history says
-    ├── PayloadError                     a value cannot be encoded, or does not fit its type
-    ├── DefinitionError                  a workflow, activity or worker is declared wrongly
-    └── WorkflowBlockedError             workflow code blocked the event loop
+SchedError
+├── EngineError                      the engine refused or could not be reached
+│   ├── EngineUnavailableError       nobody answers; the message says what to do
+│   ├── WorkflowNotFoundError
+│   ├── WorkflowAlreadyStartedError  .workflow_id, .run_id
+│   ├── WorkflowClosedError          the target has ended
+│   ├── InvalidArgumentError         a value or name the engine does not take
+│   ├── LimitExceededError           a size or count over its limit
+│   └── ActivityNotFoundError        no such running activity (task token)
+├── WorkflowFailedError              awaiting a result: it ended otherwise; .status, __cause__
+├── FailureError                     an exception that crossed a process; .message, .type,
+│   │                                .details, .remote_traceback, __cause__
+│   ├── ApplicationError             raised by user code, or by you to set type and details
+│   ├── TimeoutFailureError          a time limit passed (also a TimeoutError)
+│   ├── CanceledFailureError         ended because it was canceled
+│   ├── TerminatedFailureError
+│   ├── WorkerLostError              the worker died and the activity may not run again
+│   └── ActivityError                an activity failed for good; .activity_name, __cause__
+├── ChildWorkflowError
+├── NonDeterminismError              the code does something else than its history says
+├── PayloadError                     a value cannot be encoded, or does not fit its type
+├── DefinitionError                  a workflow, activity or worker is declared wrongly
+└── WorkflowBlockedError             workflow code blocked the event loop
 """
 
 from __future__ import annotations
