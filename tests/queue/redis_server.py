@@ -92,6 +92,8 @@ class SickProxy:
         """swallow: what the server answers never arrives."""
         self.delay_s = 0.0
         """How much later each answer arrives."""
+        self.lie = (b"", b"")
+        """What an answer says, and what arrives instead, of the same length."""
         self.port = free_port()
         self._server_port = server_port
         self._server: asyncio.Server | None = None
@@ -138,6 +140,8 @@ class SickProxy:
                     await asyncio.sleep(self.delay_s)
                 if self.mode == "swallow":
                     continue
+                if self.lie[0]:
+                    data = data.replace(*self.lie)
             target.write(data)
             await target.drain()
         raise EOFError

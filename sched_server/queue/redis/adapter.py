@@ -7,6 +7,7 @@ import contextlib
 import logging
 import random
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from redis.exceptions import ReadOnlyError, ResponseError
@@ -106,12 +107,10 @@ class RedisTaskQueue(TaskQueue):
         self._trouble, self._vanished = "", False
 
     async def publish(self, tasks: Sequence[QueuedTask]) -> Sequence[QueuedTask]:
-        on_available = self._on_available
-        if on_available is None:
+        if not self._is_open():
             return list(tasks)
         overflow: list[QueuedTask] = []
         accepted: list[tuple[Window, QueuedTask]] = []
-        empty: dict[Window, None] = {}
         for task in tasks:
             window = self._windows.of(task.key)
             if window.has(task):
@@ -119,18 +118,16 @@ class RedisTaskQueue(TaskQueue):
             if window.depth >= self._window:
                 overflow.append(task)
                 continue
-            if not (window.in_process or window.in_redis):
-                empty[window] = None
             window.sending[task] = None
             accepted.append((window, task))
         if accepted:
-            await self._send(accepted)
-        if self._on_available is None:  # closed meanwhile
-            return list(tasks)
-        for window in empty:
-            # After everything is added: the listener may take at once.
-            if window.in_process or window.in_redis:
-                on_available(window.key)
+            replies = await self._send(accepted)
+            if not self._is_open():
+                return list(tasks)
+            # Not sooner: a take may have emptied a window meanwhile.
+            filled = dict.fromkeys(window for window, _ in accepted if not window.takeable)
+            self._place(accepted, replies)
+            self._announce(list(filled))
         return overflow
 
     async def take(self, key: TaskKey, limit: int) -> list[QueuedTask]:
@@ -168,10 +165,13 @@ class RedisTaskQueue(TaskQueue):
             warnings=() if facts is None else facts.warnings(),
         )
 
+    def _is_open(self) -> bool:
+        return self._on_available is not None
+
     # ------------------------------------------------------------ round trips
 
-    async def _send(self, accepted: list[tuple[Window, QueuedTask]]) -> None:
-        """Move tasks from `sending` to where they wait."""
+    async def _send(self, accepted: list[tuple[Window, QueuedTask]]) -> list[Reply]:
+        """What Redis says to each task: the id of its entry, or anything else."""
         commands: list[Command] = []
         fresh = list(dict.fromkeys(window for window, _ in accepted if not window.exists))
         for window in fresh:
@@ -183,19 +183,18 @@ class RedisTaskQueue(TaskQueue):
             commands.append(("XADD", window.stream, "NOMKSTREAM", "*", FIELD, entry))
         try:
             replies = await self._link.submit(commands)
-        except LinkDownError:
+        except LinkDownError as error:
             # Redis may have them all the same: duplicates, which are recognised.
-            for window, task in accepted:
-                window.local[task] = None
-            return
+            return [error] * len(accepted)
         finally:
             for window, task in accepted:
                 window.sending.pop(task, None)
         for window, created in zip(fresh, replies[::2], strict=False):
             window.exists = created == b"OK" or str(created).startswith("BUSYGROUP")
-        self._placed(accepted, replies[2 * len(fresh) :])
+        return replies[2 * len(fresh) :]
 
-    def _placed(self, accepted: list[tuple[Window, QueuedTask]], replies: list[Reply]) -> None:
+    def _place(self, accepted: list[tuple[Window, QueuedTask]], replies: list[Reply]) -> None:
+        """What Redis did not take waits here."""
         refusal: ResponseError | None = None
         for (window, task), reply in zip(accepted, replies, strict=True):
             if isinstance(reply, bytes):
@@ -204,7 +203,7 @@ class RedisTaskQueue(TaskQueue):
             window.local[task] = None
             if isinstance(reply, ResponseError):
                 refusal = reply
-            elif window.exists:
+            elif reply is None and window.exists:
                 self._stream_vanished(window)
         self._note_refusal(refusal)
 
@@ -251,7 +250,7 @@ class RedisTaskQueue(TaskQueue):
         self._look_now.set()
 
     def _note_refusal(self, refusal: ResponseError | None) -> None:
-        text = "" if refusal is None else self._link.address.without_secrets(refusal)
+        text = "" if refusal is None else self._link.address.describe(refusal)
         if text and text != self._trouble:
             logger.warning("Redis refuses; tasks wait in the engine's memory: %s", text)
         self._trouble = text
@@ -264,9 +263,11 @@ class RedisTaskQueue(TaskQueue):
         """A new connection: see what is there, then others may use it."""
         if await self._survey.greet(talk):
             self._wiped()
-        for window in self._windows:
-            if window.unfinished:
-                await talk(finish_commands(window.stream, window.unfinished))
+        unfinished = [window for window in self._windows if window.unfinished]
+        if unfinished:
+            deletions = [finish_commands(each.stream, each.unfinished) for each in unfinished]
+            await talk(list(chain.from_iterable(deletions)))
+            for window in unfinished:
                 window.unfinished.clear()
         self._announce(await self._survey.count(talk))
 
@@ -276,14 +277,16 @@ class RedisTaskQueue(TaskQueue):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._look_now.wait(), pause_s)
             self._look_now.clear()
-            if not self._link.up:
-                continue
+            self._windows.drop_unused()
             try:
-                await self._look()
+                if self._link.up:
+                    await self._look()
             except LinkDownError:
                 continue
             except UnusableError as error:
                 self._link.drop(error)
+            except Exception:
+                logger.exception("Redis could not be looked at; trying again")
 
     async def _look(self) -> None:
         vanished, self._vanished = self._vanished, False

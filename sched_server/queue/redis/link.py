@@ -27,7 +27,7 @@ from urllib.parse import quote, urlsplit
 
 import hiredis
 from redis.asyncio.connection import Connection, parse_url
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ class Address:
         if parts.scheme == "unix":
             self.text = str(self._arguments.get("path", ""))
         else:
-            self.text = f"{parts.hostname or 'localhost'}:{port}"
+            host = parts.hostname or "localhost"
+            self.text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         if not self.text:
             raise RedisUrlError(f"The Redis URL names no socket; expected {expected}.")
         password = str(self._arguments.get("password") or "")
@@ -100,7 +101,7 @@ class Address:
         }
         return self._class(**arguments)
 
-    def without_secrets(self, error: BaseException) -> str:
+    def describe(self, error: BaseException) -> str:
         """What went wrong, in few words."""
         cause = error.__cause__ or error.__context__
         if isinstance(error, TimeoutError | RedisTimeoutError):
@@ -110,6 +111,8 @@ class Address:
             text = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
         else:
             text = str(error) or type(error).__name__
+        if isinstance(error, AuthenticationError):
+            text = f"{text.rstrip('.')}; check the user and the password in the Redis URL"
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
@@ -247,7 +250,7 @@ class Link:
 
     def _fell(self, error: BaseException) -> None:
         was_up, self.up = self.up, False
-        text = self.address.without_secrets(error)
+        text = self.address.describe(error)
         if self._task is not None and text != self.last_error:
             logger.warning(
                 "Redis at %s cannot be used, tasks wait in the engine's memory meanwhile: %s",

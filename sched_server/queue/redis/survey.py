@@ -92,8 +92,8 @@ class Survey:
         unfinished: list[Window] = []
         for window, length, pending in zip(windows, replies[::2], replies[1::2], strict=True):
             window.quiet_looks = window.quiet_looks + 1 if window.unused and not length else 0
-            if isinstance(length, ResponseError) or isinstance(pending, ResponseError):
-                continue  # it vanished; whoever uses it next finds out
+            if isinstance(pending, ResponseError):
+                continue  # there is no stream, or no group; whoever uses it next finds out
             window.exists = True
             unread = length - pending[0] - window.unreadable
             if pending[0]:

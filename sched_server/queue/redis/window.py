@@ -65,7 +65,7 @@ class Window:
 
     @property
     def depth(self) -> int:
-        return len(self.sending) + len(self.waiting) + self.in_process + self.foreign
+        return len(self.sending) + self.takeable
 
     @property
     def in_process(self) -> int:
@@ -76,6 +76,10 @@ class Window:
     def in_redis(self) -> int:
         """What can be read from Redis, as far as is known."""
         return len(self.waiting) + self.foreign
+
+    @property
+    def takeable(self) -> int:
+        return self.in_process + self.in_redis
 
     @property
     def unused(self) -> bool:
@@ -161,6 +165,11 @@ class Windows:
 
     def drop(self, window: Window) -> None:
         del self._by_key[window.key]
+
+    def drop_unused(self) -> None:
+        """Forget keys that are neither in use nor known to have a stream."""
+        for window in [each for each in self if each.unused and not each.exists]:
+            self.drop(window)
 
     def withdraw(self) -> None:
         for window in self:
