@@ -1,4 +1,4 @@
-"""How fast is the SQLite store?   python -m benchmarks.store [--folder DIR]
+"""How fast is a store?   python -m benchmarks.store [--folder DIR] [--postgres [DSN]]
 
 A transition is one event, its run's counters, and what the row says. Commits
 are made one after the other, as the engine's committer does, each with the
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import secrets
 import statistics
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import uvloop
 
 from sched_server.store.port import (
@@ -27,9 +29,12 @@ from sched_server.store.port import (
     EventRow,
     RunChange,
     RunRow,
+    Store,
     TaskRow,
 )
+from sched_server.store.postgres import PostgresStore
 from sched_server.store.sqlite import SqliteStore
+from tests.servers.postgres import PostgresServer
 
 EVENT_BYTES = 200
 RUNS = 2_000
@@ -112,7 +117,7 @@ class Workload:
 
 
 async def measure(
-    store: SqliteStore, workload: Workload, make: Callable[[], RunChange], size: int
+    store: Store, workload: Workload, make: Callable[[], RunChange], size: int
 ) -> tuple[float, float, float]:
     """(transitions a second, median ms, 99th percentile ms) of commits of `size`."""
     times: list[float] = []
@@ -130,8 +135,8 @@ async def measure(
     return len(times) * size / elapsed, statistics.median(times) * 1e3, percentile * 1e3
 
 
-async def run(folder: Path) -> None:
-    store = SqliteStore(folder / "benchmark.db")
+async def run(store: Store) -> None:
+    print(store.description)
     await store.open()
     lease = await store.acquire(0, "benchmark")
     workload = Workload(lease.epoch, lease.next_run_key)
@@ -152,12 +157,13 @@ async def run(folder: Path) -> None:
             await measure(store, workload, workload.event_and_task, size),
         )
         report("new run", size, await measure(store, workload, workload.start, size))
-    await measure_busy(store, workload, report)
+    if isinstance(store, SqliteStore):  # the only one with a thread to wait for
+        await measure_busy(store, workload, report)
     await store.close()
 
 
 async def measure_busy(
-    store: SqliteStore,
+    store: Store,
     workload: Workload,
     report: Callable[[str, int, tuple[float, float, float]], None],
 ) -> None:
@@ -180,15 +186,41 @@ async def measure_busy(
     sys.setswitchinterval(before)
 
 
+def sqlite(folder: Path | None) -> None:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="sched-benchmark-") as made:
+        run_on(SqliteStore(Path(made) / "benchmark.db"))
+
+
+def postgres(dsn: str) -> None:
+    server = None
+    if not dsn:
+        server = PostgresServer(fsync=True)
+        server.start()
+        dsn = server.dsn
+    schema = f"benchmark_{secrets.token_hex(4)}"
+    try:
+        run_on(PostgresStore(dsn, schema=schema, migrate=True))
+    finally:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        if server is not None:
+            server.remove()
+
+
+def run_on(store: Store) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(store))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the SQLite store.")
-    parser.add_argument("--folder", type=Path, help="where to make the database")
+    parser = argparse.ArgumentParser(description="Measure a store.")
+    parser.add_argument("--folder", type=Path, help="where to make the SQLite database")
+    parser.add_argument("--postgres", nargs="?", const="", metavar="DSN", help="measure Postgres")
     arguments = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(dir=arguments.folder, prefix="sched-benchmark-") as folder,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
-        runner.run(run(Path(folder)))
+    if arguments.postgres is None:
+        sqlite(arguments.folder)
+    else:
+        postgres(arguments.postgres)
 
 
 if __name__ == "__main__":

@@ -1,67 +1,39 @@
-"""For every test: each history that real workers made is replayed at the end.
-
-Whatever a test is about, when its engine stops, the histories in its store must
-replay on the code that its workers had. A test whose point is a divergence is
-marked with `diverges`.
-"""
+"""Fixtures of every test: real servers, started when the first test asks."""
 
 from __future__ import annotations
 
-import functools
-from collections import defaultdict
-from typing import Any
+import itertools
+from collections.abc import Iterator
 
 import pytest
 
-from sched_sdk import Worker
-from sched_sdk._definitions import WorkflowDefinition, workflow_definition_of
-from sched_sdk._replay.replayer import replay_history
-from sched_sdk.api.v1.history_pb2 import HistoryEvent
-from sched_server import EngineServer
-from sched_server.store.port import RunFilter, RunRow, Store
+from tests.replaying import pytest_configure, replay_what_ran
+from tests.servers import postgres
 
-Definitions = dict[str, list[WorkflowDefinition]]
+__all__ = ["pytest_configure", "replay_what_ran"]
+
+_schema_numbers = itertools.count(1)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "diverges: code and history part on purpose; nothing is replayed at the end"
-    )
+@pytest.fixture(scope="session")
+def postgres_dsn() -> str:
+    """A Postgres database; see `tests/servers/postgres.py`."""
+    return postgres.server_dsn()
 
 
-@pytest.fixture(autouse=True)
-def replay_what_ran(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    definitions: Definitions = defaultdict(list)
-    create, stop = Worker.__init__, EngineServer.stop
+@pytest.fixture
+def postgres_schema(postgres_dsn: str) -> Iterator[str]:
+    """The name of a schema that does not exist yet; it is dropped after the test."""
+    import psycopg  # most tests need no driver
 
-    @functools.wraps(create)
-    def creates(self: Worker, *args: Any, **options: Any) -> None:
-        create(self, *args, **options)
-        for function in options.get("workflows", ()):
-            definition = workflow_definition_of(function)
-            definitions[definition.name].append(definition)
-
-    async def stops(self: EngineServer, grace_s: float = 1.0) -> None:
-        if self._store is not None and self._server is not None:
-            await replay_store(self._store, definitions)
-        await stop(self, grace_s)
-
-    if request.node.get_closest_marker("diverges") is None:
-        monkeypatch.setattr(Worker, "__init__", creates)
-        monkeypatch.setattr(EngineServer, "stop", stops)
+    name = f"sched_test_{next(_schema_numbers)}"
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+        yield name
+        connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
 
-async def replay_store(store: Store, definitions: Definitions) -> None:
-    for row in await store.list_runs(RunFilter(), after=None, limit=100_000):
-        candidates = definitions.get(row.workflow_type)
-        if candidates:
-            events = await _history(store, row)
-            divergences = [replay_history(d, events).divergence for d in candidates]
-            assert None in divergences, f"{row.workflow_id} does not replay: {divergences}"
-
-
-async def _history(store: Store, row: RunRow) -> list[HistoryEvent]:
-    rows = await store.read_history(
-        row.run_key, after_event_id=0, limit=1_000_000, max_bytes=1 << 40
-    )
-    return [HistoryEvent.FromString(event.data) for event in rows]
+@pytest.fixture
+def postgres_server() -> postgres.PostgresServer:
+    """The server that this run started: for tests that stop it, and start it again."""
+    return postgres.local_server()

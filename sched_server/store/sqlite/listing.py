@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sched_server.store.prefix import behind_prefix
 from sched_server.store.sqlite import statements as sql
 
 if TYPE_CHECKING:
     from sched_server.store.port import RunFilter
-
-_LAST_CHARACTER = 0x10FFFF
-_FIRST_SURROGATE = 0xD800
-_LAST_SURROGATE = 0xDFFF
 
 
 def list_statement(
@@ -62,16 +59,3 @@ def _conditions(run_filter: RunFilter) -> tuple[list[str], list[Any]]:
     if run_filter.started_before_us:
         restrict("runs.started_us < ?", run_filter.started_before_us)
     return conditions, parameters
-
-
-def behind_prefix(prefix: str) -> str | None:
-    """The smallest text that is greater than every text with this prefix; None
-    if there is none. SQLite compares the bytes of UTF-8, whose order is that
-    of the code points."""
-    kept = prefix.rstrip(chr(_LAST_CHARACTER))
-    if not kept:
-        return None
-    successor = ord(kept[-1]) + 1
-    if _FIRST_SURROGATE <= successor <= _LAST_SURROGATE:  # no characters, not encodable
-        successor = _LAST_SURROGATE + 1
-    return kept[:-1] + chr(successor)

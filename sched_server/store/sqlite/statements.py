@@ -10,9 +10,6 @@ from __future__ import annotations
 
 from sched_server.store.sqlite.bulk import BulkStatement
 
-OPEN_STATUS = 1
-"""WORKFLOW_STATUS_RUNNING, as stored. The index `runs_open` has it too."""
-
 ACTIVITY_KIND = 2
 """ACTIVITY_TASK, as stored. The index `tasks_assigned` has it too."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
+from sched_server.store.open_runs import judge
 from sched_server.store.port import FencedError, StoreLease
 from sched_server.store.sqlite import statements as sql
 from sched_server.store.sqlite.connection import Transaction
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
-    from sched_server.store.port import CommitBatch, CommitGroup, RunChange
+    from sched_server.store.port import CommitBatch, RunChange
 
 _KEYS_PER_GROUP = 1 << 40
 """Each shard group hands out run keys from a range of its own, so that a key
@@ -99,51 +100,6 @@ def _unexpected_runs(connection: sqlite3.Connection, changes: Sequence[RunChange
 def _open_runs(connection: sqlite3.Connection, changes: Sequence[RunChange]) -> dict[str, int]:
     opening = [change.created.workflow_id for change in changes if change.created is not None]
     return dict(sql.OPEN_RUNS.fetch(connection, opening))
-
-
-def judge(
-    groups: Sequence[CommitGroup], unexpected: set[int], open_runs: dict[str, int]
-) -> list[bool]:
-    """Which groups apply, looking at them in order.
-
-    `unexpected` are the run keys whose expectation fails; `open_runs` has the
-    open run of every workflow id for which the batch creates one, and is kept
-    up to date here: a group sees what the groups before it opened and closed,
-    and counts its own closes first.
-    """
-    workflow_ids = {run_key: workflow_id for workflow_id, run_key in open_runs.items()}
-    applied: list[bool] = []
-    for group in groups:
-        closed = {change.run_key for change in group.changes if change.closed_status}
-        opened = _opened_runs(group, unexpected, open_runs, closed)
-        applied.append(opened is not None)
-        if opened is None:
-            continue
-        for run_key in closed & workflow_ids.keys():
-            del open_runs[workflow_ids.pop(run_key)]
-        for workflow_id, run_key in opened.items():
-            open_runs[workflow_id] = run_key
-            workflow_ids[run_key] = workflow_id
-    return applied
-
-
-def _opened_runs(
-    group: CommitGroup, unexpected: set[int], open_runs: dict[str, int], closed: set[int]
-) -> dict[str, int] | None:
-    """The runs that the group opens, by workflow id; None if it does not apply."""
-    opened: dict[str, int] = {}
-    for change in group.changes:
-        if change.run_key in unexpected:
-            return None
-        created = change.created
-        if created is None or created.status != sql.OPEN_STATUS or change.closed_status:
-            continue
-        holder = open_runs.get(created.workflow_id)
-        taken = holder is not None and holder not in closed
-        if taken or created.workflow_id in opened:
-            return None
-        opened[created.workflow_id] = change.run_key
-    return opened
 
 
 class _Rows(Struct):
