@@ -172,6 +172,17 @@ async def test_streams_that_nobody_uses_are_deleted(
     assert queue.status().last_error == ""
 
 
+async def test_names_of_streams_that_are_gone_are_deleted(
+    make_redis_queue: MakeRedisQueue, redis_url: str, client: Redis, prefix: str
+) -> None:
+    await client.sadd(f"{prefix}:keys", f"{prefix}:tasks:activity:gone/send_email", "of others")
+    queue = make_redis_queue(redis_url)
+    heard: list[TaskKey] = []
+    await queue.open(heard.append, ignore_loss)
+    assert await client.smembers(f"{prefix}:keys") == {b"of others"}
+    assert heard == []
+
+
 async def test_what_somebody_else_wrote_is_passed_over(
     make_redis_queue: MakeRedisQueue, redis_url: str, client: Redis, stream: str
 ) -> None:

@@ -65,8 +65,9 @@ class Survey:
         facts = server_facts(server + memory)
         if refusal := facts.refusal():
             raise UnusableError(refusal)
-        before, self.facts = self.facts, facts
         wiped = await self._find_marker(talk)
+        # Not sooner: what was found out counts only once it is told.
+        before, self.facts = self.facts, facts
         return wiped or (before is not None and before.run_id != facts.run_id)
 
     async def look(self, talk: Talk) -> bool:
@@ -93,7 +94,9 @@ class Survey:
         for window, length, pending in zip(windows, replies[::2], replies[1::2], strict=True):
             window.quiet_looks = window.quiet_looks + 1 if window.unused and not length else 0
             if isinstance(pending, ResponseError):
-                continue  # there is no stream, or no group; whoever uses it next finds out
+                # There is no stream, or no group; whoever uses it next finds out.
+                window.quiet_looks = QUIET_LOOKS
+                continue
             window.exists = True
             unread = length - pending[0] - window.unreadable
             if pending[0]:
@@ -119,8 +122,11 @@ class Survey:
     async def _streams(self, talk: Talk) -> list[Window]:
         """Streams of ours and of others, which are registered; not all at once."""
         (names,) = _accepted(await talk([("SMEMBERS", self._names.keys)]))
-        keys = [key for name in names if (key := self._names.key(name)) is not None]
-        windows = [self._windows.of(key) for key in keys]
+        for name in names:
+            key = self._names.key(name)
+            if key is not None:
+                self._windows.of(key)
+        windows = list(self._windows)
         if len(windows) <= STREAMS_PER_LOOK:
             return windows
         start = self._turn % len(windows)
