@@ -1,0 +1,38 @@
+"""Fixtures around real servers. A conftest that needs them imports them; however
+many do, one server is started."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.servers import postgres
+
+_schema_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn() -> str:
+    """A Postgres database; see `tests/servers/postgres.py`."""
+    return postgres.server_dsn()
+
+
+@pytest.fixture
+def postgres_schema(postgres_dsn: str) -> Iterator[str]:
+    """The name of a schema that does not exist yet; it is dropped after the test."""
+    name = f"sched_test_{next(_schema_numbers)}"
+    drop = f"DROP SCHEMA IF EXISTS {name} CASCADE"
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(drop)
+    yield name
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(drop)
+
+
+@pytest.fixture
+def postgres_server() -> postgres.PostgresServer:
+    """The server that this run started: for tests that stop it, and start it again."""
+    return postgres.local_server()
