@@ -73,6 +73,10 @@ class ExecutionCache:
         if len(self._by_key) > self._capacity:
             self._evict()
 
+    def unsettled(self) -> list[Execution]:
+        """Runs with something that is not durable."""
+        return [execution for execution in self._by_key.values() if not execution.settled]
+
     def drop(self, execution: Execution) -> None:
         """Forget it, even if somebody still has it: the rows have the truth."""
         if self._alive.get(execution.run_key) is execution:

@@ -44,6 +44,7 @@ class Committer:
         on_committed: Callable[[list[Execution]], None],
         on_failed: Callable[[Execution, Exception], None],
         on_fenced: Callable[[], None],
+        may_commit: Callable[[], bool],
     ) -> None:
         self._store = store
         self._shard_group = shard_group
@@ -51,6 +52,7 @@ class Committer:
         self._on_committed = on_committed
         self._on_failed = on_failed
         self._on_fenced = on_fenced
+        self._may_commit = may_commit
         self._dirty: dict[Execution, None] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -105,6 +107,10 @@ class Committer:
 
     async def _commit(self, groups: list[list[Execution]]) -> None:
         if not groups:
+            return
+        if not self._may_commit():
+            self._fail(groups, Unavailable("this engine's lease has run out; try another"))
+            self._on_fenced()
             return
         batch = CommitBatch(
             shard_group=self._shard_group,

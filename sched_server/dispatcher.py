@@ -24,7 +24,7 @@ from sched_server.tasks import activity_task, push_workflow_task
 
 if TYPE_CHECKING:
     from sched_server.execution import Execution
-    from sched_server.queue.port import TaskQueue
+    from sched_server.queue.port import QueueStatus, TaskQueue
     from sched_server.shard_group import ShardGroup
     from sched_server.workers import WorkerRegistry, WorkerSession
 
@@ -95,6 +95,12 @@ class Dispatcher:
         await self._queue.open(self._wake_backlog, self._queue_lost)
         for key, _ in await self._group.store.ready_task_keys(self._group.number):
             self._backlog(key).refill = True
+
+    async def close(self) -> None:
+        await self._queue.close()
+
+    def queue_status(self) -> QueueStatus:
+        return self._queue.status()
 
     def next_dispatch(self) -> int:
         """Grows over the life of the cluster, because epochs do."""

@@ -60,11 +60,16 @@ class Engine:
         store: Store,
         queue: TaskQueue,
         on_fenced: Callable[[], None],
+        *,
+        holds: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`on_fenced` is called when this engine must not lead any more; `holds`
+        says, without asking anybody, whether it may."""
         self.settings = settings
         self.store = store
+        self.holds = holds
         self.workers = WorkerRegistry()
-        self.group = ShardGroup(GROUP, store, queue, self.workers, settings, on_fenced)
+        self.group = ShardGroup(GROUP, store, queue, self.workers, settings, on_fenced, holds)
         self.lookup = Lookup(self.group)
         self.sessions = Sessions(self.group)
         self._holding: set[asyncio.Task[None]] = set()
@@ -74,7 +79,12 @@ class Engine:
         await self.sessions.recover()
 
     async def close(self) -> None:
+        """Commit what waits, then stop."""
         await self.group.close()
+
+    async def abandon(self) -> None:
+        """Stop at once: the leadership is lost, nothing may be written any more."""
+        await self.group.abandon()
 
     # ------------------------------------------------------------ start
 

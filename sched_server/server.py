@@ -20,17 +20,19 @@ from sched_sdk.api.v1 import (
     workflow_service_pb2,
     workflow_service_pb2_grpc,
 )
-from sched_server.engine import Engine
+from sched_server.backend import backend_of
 from sched_server.errors import EngineStartError
-from sched_server.queue.memory import MemoryTaskQueue
+from sched_server.host import EngineHost
 from sched_server.rpc.cluster_service import ClusterService
 from sched_server.rpc.worker_service import WorkerService
 from sched_server.rpc.workflow_service import WorkflowService
 from sched_server.settings import EngineSettings
 from sched_server.store.port import StoreError
-from sched_server.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from sched_server.engine import Engine
     from sched_server.store.port import Store
 
 logger = logging.getLogger("sched.engine")
@@ -49,47 +51,71 @@ class EngineServer:
     """An engine with its port.
 
     `start` raises EngineStartError when it cannot; `wait` returns when the
-    engine stopped serving.
+    engine stopped serving for good.
     """
 
     def __init__(self, settings: EngineSettings | None = None) -> None:
         self.settings = settings or EngineSettings()
         self.address = ""
         """Where it serves: "host:port"."""
+        self._led = asyncio.Event()
         self._stopped = asyncio.Event()
-        self._stopping: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[None]] = set()
         """Kept, since the loop itself holds its tasks only weakly."""
         self._server: grpc.aio.Server | None = None
         self._store: Store | None = None
-        self.engine: Engine
+        self.host: EngineHost
         self._workflow_service: WorkflowService
         self._worker_service: WorkerService
         self._health: Any
 
+    @property
+    def engine(self) -> Engine:
+        """The engine of the current term; raises Unavailable while it stands by."""
+        return self.host.leading()
+
     async def start(self) -> None:
+        """Serve. An engine that can have no rival leads when this returns;
+        others campaign in the background."""
         # The store's writer thread must get its turn while the loop is busy; with
         # Python's default of 5 ms it waits for most of its life.
         sys.setswitchinterval(0.0005)
-        store = SqliteStore(self.settings.db)
         # The port first: two engines on one port is the commonest mistake.
         server = grpc.aio.server(options=self._options())
         port = self._bind(server)
         self.address = _join(self.settings.host, port)
         try:
-            await store.open()
-            self.engine = Engine(self.settings, store, MemoryTaskQueue(), self._on_fenced)
-            await self.engine.open(self.address)
+            backend = backend_of(self.settings)
+            self._store = backend.store
+            await backend.store.open()
         except StoreError as error:
             await server.stop(0)
-            await store.close()
+            if self._store is not None:
+                await self._store.close()
             raise EngineStartError(str(error)) from error
-        self._store, self._server = store, server
+        self._server = server
+        advertised = self.settings.advertise or self.address
+        self.host = EngineHost(self.settings, backend, advertised, self._on_change)
         self._add_services(server)
+        await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+        terms = self.host.start()
+        terms.add_done_callback(lambda _: self._terms_ended())
+        if backend.solo:
+            await self._lead_first(terms)
         await server.start()
-        await self._say(health_pb2.HealthCheckResponse.SERVING)
+
+    async def _lead_first(self, terms: asyncio.Task[None]) -> None:
+        """Answer nobody before the first term has begun."""
+        leading = asyncio.ensure_future(self._led.wait())
+        await asyncio.wait({terms, leading}, return_when=asyncio.FIRST_COMPLETED)
+        leading.cancel()
+        if not self._led.is_set():
+            reason = self.host.failed
+            await self.stop(0)
+            raise EngineStartError(str(reason)) from reason
 
     async def wait(self) -> None:
-        """Until the engine was stopped, or lost its leadership."""
+        """Until the engine was stopped, or can lead no more."""
         await self._stopped.wait()
 
     async def stop(self, grace_s: float = 1.0) -> None:
@@ -98,13 +124,37 @@ class EngineServer:
         if server is None:
             return
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
-        self._workflow_service.close_streams()
-        self._worker_service.close_streams()
+        self._close_streams()
         await server.stop(grace_s)
-        await self.engine.close()
+        await self.host.stop()
         assert self._store is not None
         await self._store.close()
         self._stopped.set()
+
+    def _on_change(self, engine: Engine | None) -> None:
+        """A term begins or ends."""
+        if self._server is None:
+            return
+        serving = health_pb2.HealthCheckResponse.SERVING
+        if engine is None:
+            serving = health_pb2.HealthCheckResponse.NOT_SERVING
+            self._close_streams()
+        else:
+            self._led.set()
+        self._spawn(self._say(serving))
+
+    def _terms_ended(self) -> None:
+        """It can lead no more, and nobody else is here who could."""
+        self._spawn(self.stop(0))
+
+    def _close_streams(self) -> None:
+        self._workflow_service.close_streams()
+        self._worker_service.close_streams()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _bind(self, server: grpc.aio.Server) -> int:
         host, port = self.settings.host, self.settings.port
@@ -132,9 +182,9 @@ class EngineServer:
         ]
 
     def _add_services(self, server: grpc.aio.Server) -> None:
-        self._workflow_service = WorkflowService(self.engine)
-        self._worker_service = WorkerService(self.engine)
-        cluster_service = ClusterService(self.engine, self.engine.group.clock.now_us())
+        self._workflow_service = WorkflowService(self.host)
+        self._worker_service = WorkerService(self.host)
+        cluster_service = ClusterService(self.host)
         workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server(
             self._workflow_service, server
         )
@@ -149,10 +199,6 @@ class EngineServer:
     async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in ("", *SERVICES):
             await self._health.set(name, status)
-
-    def _on_fenced(self) -> None:
-        """Another engine leads: this one must not answer any more."""
-        self._stopping = asyncio.get_running_loop().create_task(self.stop(0))
 
 
 def _join(host: str, port: int) -> str:

@@ -91,6 +91,8 @@ class Sessions:
         group = self._group
         session.outbox.close()
         group.workers.remove(session)
+        if group.closed:
+            return  # the next leader finds in its rows what the worker had
         for execution in list(session.held.values()):
             group.lose_workflow_task(execution, returned=session.draining)
         if session.activities:

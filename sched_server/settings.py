@@ -34,6 +34,8 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     """0 picks a free one."""
+    advertise: str = ""
+    """The address that others are told to reach this engine at; empty: host and port."""
     limits: Limits = field(default_factory=Limits)
     api_limits: ApiLimits = field(default_factory=ApiLimits)
     cached_executions: int = 10_000

@@ -34,6 +34,7 @@ from sched_server.core.inputs import FireTimer, LoseWorkflowTask, StartActivity
 from sched_server.core.state import ActivityPhase, ExecutionState, TaskPhase
 from sched_server.core.values import Status
 from sched_server.dispatcher import Dispatcher
+from sched_server.errors import Unavailable
 from sched_server.execution import Execution, PendingChange
 from sched_server.store.port import (
     ACTIVITY_TASK,
@@ -75,6 +76,7 @@ class ShardGroup:
         workers: WorkerRegistry,
         settings: EngineSettings,
         on_fenced: Callable[[], None],
+        holds: Callable[[], bool],
     ) -> None:
         self.number = number
         self.store = store
@@ -98,10 +100,13 @@ class ShardGroup:
             on_committed=self._on_committed,
             on_failed=self._on_failed,
             on_fenced=on_fenced,
+            may_commit=holds,
         )
         self._next_run_key = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._vital: set[asyncio.Task[Any]] = set()
+        self.closed = False
+        """Nothing is decided or written any more."""
         self._stop_serving = on_fenced
 
     # ------------------------------------------------------------ life
@@ -130,6 +135,21 @@ class ShardGroup:
         """Commit what waits, then stop."""
         drain = self.spawn(self._committer.drain())
         await asyncio.wait({drain, *self._vital}, return_when=asyncio.FIRST_COMPLETED)
+        await self._stop()
+
+    async def abandon(self) -> None:
+        """Stop at once. Whoever waits for a commit learns that nothing was promised."""
+        self.closed = True
+        await self._stop()
+        gone = Unavailable("this engine does not lead any more; try another")
+        for execution in self.cache.unsettled():
+            for pending in (execution.in_flight, execution.pending):
+                for callback in pending.callbacks if pending is not None else ():
+                    callback(gone)
+
+    async def _stop(self) -> None:
+        self.closed = True
+        await self.dispatcher.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -184,6 +204,8 @@ class ShardGroup:
 
         Raises Rejection, having changed nothing.
         """
+        if self.closed:
+            raise Unavailable("this engine does not lead any more; try another")
         state = execution.state
         now = max(self.clock.now_us(), state.last_time_us)
         decision = decide(state, request, now, self.settings.limits)

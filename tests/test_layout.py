@@ -180,7 +180,7 @@ def test_only_the_server_chooses_adapters(server: list[Import]) -> None:
             item
             for item in server
             if within(item.target, *adapters)
-            and item.module != "sched_server.server"
+            and item.module != "sched_server.backend"
             and not within(item.module, *adapters)
         ]
     )

@@ -1,8 +1,9 @@
-"""ClusterService: what the engine says of itself."""
+"""ClusterService: what the engine says of itself, leader or standby."""
 
 from __future__ import annotations
 
 import platform
+import time
 from typing import TYPE_CHECKING, Any
 
 from sched_sdk.api.v1 import cluster_service_pb2 as pb
@@ -14,15 +15,16 @@ from sched_server.store.port import WORKFLOW_TASK, RunFilter
 
 if TYPE_CHECKING:
     from sched_server.engine import Engine
+    from sched_server.host import EngineHost
     from sched_server.workers import WorkerSession
 
 API = "v1"
 
 
 class ClusterService(rpc.ClusterServiceServicer):
-    def __init__(self, engine: Engine, started_us: int) -> None:
-        self._engine = engine
-        self._started_us = started_us
+    def __init__(self, host: EngineHost) -> None:
+        self._host = host
+        self._started_us = time.time_ns() // 1_000
 
     async def GetVersion(  # noqa: N802 - the API's name
         self,
@@ -42,29 +44,52 @@ class ClusterService(rpc.ClusterServiceServicer):
             await abort(context, error)
 
     async def _status(self) -> pb.GetStatusResponse:
-        engine = self._engine
-        counts = await engine.store.count_runs(RunFilter(statuses=(int(Status.RUNNING),)))
-        sessions = list(engine.workers.sessions.values())
-        queues: dict[str, pb.TaskQueueStatus] = {}
-        for session in sessions:
-            name = session.hello.task_queue
-            queues.setdefault(name, pb.TaskQueueStatus(name=name)).workers += 1
-        for key, count in await engine.store.ready_task_keys(engine.group.number):
-            queue = queues.setdefault(key.task_queue, pb.TaskQueueStatus(name=key.task_queue))
-            if key.kind == WORKFLOW_TASK:
-                queue.pending_workflow_tasks += count
-            else:
-                queue.pending_activity_tasks += count
-        return pb.GetStatusResponse(
-            role=pb.GetStatusResponse.ROLE_LEADER,
-            epoch=engine.group.epoch,
+        host = self._host
+        store = host.backend.store
+        counts = await store.count_runs(RunFilter(statuses=(int(Status.RUNNING),)))
+        response = pb.GetStatusResponse(
+            role=int(host.role),  # type: ignore[arg-type]  # an int on the wire
             version=__version__,
-            store=engine.store.description,
+            store=store.description,
             started_time_us=self._started_us,
             open_workflows=sum(counts.values()),
-            workers=[_worker(session) for session in sessions],
-            task_queues=[queues[name] for name in sorted(queues)],
         )
+        leadership = host.leadership
+        if leadership is not None:
+            leader = await leadership.leader()
+            if leader is not None and leader.alive:
+                response.leader_address, response.epoch = leader.address, leader.epoch
+            for candidate in await leadership.candidates():
+                response.standbys.add(address=candidate.address, since_time_us=candidate.since_us)
+        if host.engine is not None:
+            await _describe_leader(host.engine, response)
+        return response
+
+
+async def _describe_leader(engine: Engine, response: pb.GetStatusResponse) -> None:
+    response.epoch = engine.group.epoch
+    sessions = list(engine.workers.sessions.values())
+    queues: dict[str, pb.TaskQueueStatus] = {}
+    for session in sessions:
+        name = session.hello.task_queue
+        queues.setdefault(name, pb.TaskQueueStatus(name=name)).workers += 1
+    for key, count in await engine.store.ready_task_keys(engine.group.number):
+        queue = queues.setdefault(key.task_queue, pb.TaskQueueStatus(name=key.task_queue))
+        if key.kind == WORKFLOW_TASK:
+            queue.pending_workflow_tasks += count
+        else:
+            queue.pending_activity_tasks += count
+    response.workers.extend(_worker(session) for session in sessions)
+    response.task_queues.extend(queues[name] for name in sorted(queues))
+    status = engine.group.dispatcher.queue_status()
+    response.queue.CopyFrom(
+        pb.QueueStatus(
+            description=status.description,
+            connected=status.connected,
+            last_error=status.last_error,
+            warnings=status.warnings,
+        )
+    )
 
 
 def _worker(session: WorkerSession) -> pb.WorkerStatus:

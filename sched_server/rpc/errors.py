@@ -58,5 +58,9 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: BaseExceptio
     """End a unary or streaming RPC with the error."""
     told = call_error(error)
     reason = common_pb2.ErrorReason.Name(told.reason).removeprefix("ERROR_REASON_")
-    await context.abort(_BY_NUMBER[told.code], told.message, (("sched-reason", reason),))
+    metadata = [("sched-reason", reason)]
+    leader = getattr(error, "leader", "")
+    if leader:
+        metadata.append(("sched-leader", leader))
+    await context.abort(_BY_NUMBER[told.code], told.message, tuple(metadata))
     raise AssertionError("abort raises")

@@ -90,7 +90,10 @@ class ClientStream:
         except Exception as error:
             self._reply(call.id, error=call_error(error))
         else:
-            self._reply(call.id, **{name: response})
+            if self._engine.holds():
+                self._reply(call.id, **{name: response})
+            else:  # what was read may be of the past
+                self._reply(call.id, error=call_error(Unavailable("this engine leads no more")))
         finally:
             self._calls.pop(call.id, None)
 

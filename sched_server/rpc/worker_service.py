@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sched_server.engine import Engine
+    from sched_server.host import EngineHost
     from sched_server.settings import ApiLimits
     from sched_server.workers import WorkerSession
 
@@ -35,23 +36,24 @@ _MAX_SLOTS = 100_000
 
 
 class WorkerService(rpc.WorkerServiceServicer):
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, host: EngineHost) -> None:
+        self._host = host
+        self._sessions: set[WorkerSession] = set()
 
     def close_streams(self) -> None:
         """The engine stops: that is no sign against the workers' tasks."""
-        for session in list(self._engine.workers.sessions.values()):
+        for session in list(self._sessions):
             session.draining = True
             session.outbox.close()
 
     async def Connect(  # noqa: N802 - the API's name
         self, request_iterator: AsyncIterator[pb.WorkerFrame], context: Context
     ) -> AsyncIterator[pb.EngineFrame]:
-        engine = self._engine
         first = await anext(aiter(request_iterator), None)
         if first is None:
             return
         try:
+            engine = self._host.leading()
             _check_hello(engine.settings.api_limits, first.hello)
         except Exception as error:
             await abort(context, error)
@@ -60,7 +62,8 @@ class WorkerService(rpc.WorkerServiceServicer):
         link = WorkerLink(
             engine.group, session, engine.lookup.by_run_id, engine.settings.api_limits
         )
-        session.outbox.frame.welcome.CopyFrom(self._welcome())
+        self._sessions.add(session)
+        session.outbox.frame.welcome.CopyFrom(_welcome(engine))
         link.receive(first)
         reader: asyncio.Future[None] | None = None
         try:
@@ -71,6 +74,7 @@ class WorkerService(rpc.WorkerServiceServicer):
                 for frame in frames:
                     yield frame
         finally:
+            self._sessions.discard(session)
             if reader is not None:
                 reader.cancel()
                 await asyncio.gather(reader, return_exceptions=True)
@@ -78,25 +82,16 @@ class WorkerService(rpc.WorkerServiceServicer):
                 engine.sessions.leave(session)
             logger.info("worker %s disconnected", session.identity)
 
-    def _welcome(self) -> pb.EngineWelcome:
-        timeout_us = int(self._engine.settings.workflow_task_timeout_s * 1_000_000)
-        return pb.EngineWelcome(
-            epoch=self._engine.group.epoch,
-            engine_version=__version__,
-            workflow_task_timeout_us=timeout_us,
-        )
-
     async def CompleteActivity(  # noqa: N802
         self, request: pb.CompleteActivityRequest, context: Context
     ) -> pb.CompleteActivityResponse:
         try:
+            engine = self._host.leading()
             if request.WhichOneof("outcome") is None:
                 raise edge.invalid("the outcome is missing; give a result or a failure")
             claim = _read_token(request.task_token)
-            report = read_report(
-                self._engine.settings.api_limits, request, claim.seq, claim.dispatch
-            )
-            await self._engine.report_activity(claim.run_id, report)
+            report = read_report(engine.settings.api_limits, request, claim.seq, claim.dispatch)
+            await engine.report_activity(claim.run_id, report)
         except Exception as error:
             await abort(context, error)
         return pb.CompleteActivityResponse()
@@ -105,15 +100,14 @@ class WorkerService(rpc.WorkerServiceServicer):
         self, request: pb.HeartbeatActivityRequest, context: Context
     ) -> pb.HeartbeatActivityResponse:
         try:
+            engine = self._host.leading()
             claim = _read_token(request.task_token)
             details = None
             if request.HasField("details"):
-                edge.check_payloads(
-                    self._engine.settings.api_limits, "the details", [request.details]
-                )
+                edge.check_payloads(engine.settings.api_limits, "the details", [request.details])
                 details = payload_from_proto(request.details)
             heartbeat = HeartbeatActivity(seq=claim.seq, dispatch=claim.dispatch, details=details)
-            cancel = await self._engine.report_activity(claim.run_id, heartbeat)
+            cancel = await engine.report_activity(claim.run_id, heartbeat)
         except Exception as error:
             await abort(context, error)
         return pb.HeartbeatActivityResponse(cancel_requested=cancel)
@@ -122,12 +116,13 @@ class WorkerService(rpc.WorkerServiceServicer):
         self, request: pb.GetTaskHistoryRequest, context: Context
     ) -> AsyncIterator[pb.TaskHistoryPage]:
         try:
-            row = await self._engine.store.find_run_by_id(request.run_id)
+            engine = self._host.leading()
+            row = await engine.store.find_run_by_id(request.run_id)
             if row is None:
                 raise edge.invalid(f"no run {request.run_id!r}")
             after = request.after_event_id
             while after < request.last_event_id:
-                rows = await self._engine.store.read_history(
+                rows = await engine.store.read_history(
                     row.run_key,
                     after_event_id=after,
                     limit=min(PAGE_EVENTS, request.last_event_id - after),
@@ -139,6 +134,14 @@ class WorkerService(rpc.WorkerServiceServicer):
                 yield pb.TaskHistoryPage(events=[event.data for event in rows])
         except Exception as error:
             await abort(context, error)
+
+
+def _welcome(engine: Engine) -> pb.EngineWelcome:
+    return pb.EngineWelcome(
+        epoch=engine.group.epoch,
+        engine_version=__version__,
+        workflow_task_timeout_us=int(engine.settings.workflow_task_timeout_s * 1_000_000),
+    )
 
 
 async def _read(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sched_sdk.api.v1 import workflow_service_pb2 as pb
 from sched_sdk.api.v1 import workflow_service_pb2_grpc as rpc
 from sched_server import edge
+from sched_server.host import NotLeading
 from sched_server.rpc.calls import CALLS
 from sched_server.rpc.errors import abort
 from sched_server.rpc.multiplex import ClientStream
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sched_server.engine import Engine
+    from sched_server.host import EngineHost
     from sched_server.store.port import RunRow
 
     Context = Any
 
 
 class WorkflowService(rpc.WorkflowServiceServicer):
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, host: EngineHost) -> None:
+        self._host = host
         self._streams: set[ClientStream] = set()
 
     def close_streams(self) -> None:
@@ -34,14 +36,18 @@ class WorkflowService(rpc.WorkflowServiceServicer):
     async def Connect(  # noqa: N802 - the API's name
         self,
         request_iterator: AsyncIterator[pb.ClientFrame],
-        context: Context,  # noqa: ARG002
+        context: Context,
     ) -> AsyncIterator[pb.ServerFrame]:
-        stream = ClientStream(self._engine)
+        try:
+            engine = self._host.leading()
+        except NotLeading as error:
+            await abort(context, error)
+        stream = ClientStream(engine)
         self._streams.add(stream)
         reader = asyncio.ensure_future(stream.read(request_iterator))
         try:
             # Tells the client at once that somebody serves.
-            yield pb.ServerFrame(epoch=self._engine.group.epoch)
+            yield pb.ServerFrame(epoch=engine.group.epoch)
             async for frame in stream.frames():
                 yield frame
         finally:
@@ -52,7 +58,11 @@ class WorkflowService(rpc.WorkflowServiceServicer):
 
     async def _unary(self, name: str, request: Any, context: Context) -> Any:
         try:
-            return await CALLS[name](self._engine, request)
+            engine = self._host.leading()
+            response = await CALLS[name](engine, request)
+            if not engine.holds():  # what was read may be of the past
+                self._host.leading()
+            return response
         except Exception as error:
             await abort(context, error)
 
@@ -84,30 +94,32 @@ class WorkflowService(rpc.WorkflowServiceServicer):
         self, request: pb.GetHistoryRequest, context: Context
     ) -> pb.GetHistoryResponse:
         try:
-            row = await self._row(request)
+            engine = self._host.leading()
+            row = await _row(engine, request)
             if request.page_size < 0:
                 raise edge.invalid(f"page_size is {request.page_size}; it must be 0 or more")
-            return await self._page(row, request.after_event_id, request.page_size)
+            return await _page(engine, row, request.after_event_id, request.page_size)
         except Exception as error:
             await abort(context, error)
 
     async def FollowHistory(  # noqa: N802
         self, request: pb.FollowHistoryRequest, context: Context
     ) -> AsyncIterator[pb.GetHistoryResponse]:
-        watchers = self._engine.group.watchers
         try:
-            row = await self._row(request)
+            engine = self._host.leading()
+            row = await _row(engine, request)
         except Exception as error:
             await abort(context, error)
+        watchers = engine.group.watchers
         changed = watchers.follow(row.run_key)
         after = request.after_event_id
         try:
             while True:
                 changed.clear()
-                latest = await self._engine.store.read_run(row.run_key)
+                latest = await engine.store.read_run(row.run_key)
                 assert latest is not None
                 while after < latest.last_event_id:
-                    page = await self._page(latest, after, 0)
+                    page = await _page(engine, latest, after, 0)
                     if not page.events:
                         break
                     after += len(page.events)
@@ -115,31 +127,34 @@ class WorkflowService(rpc.WorkflowServiceServicer):
                 if latest.closed_us:
                     return
                 await changed.wait()
+                self._host.leading()
         except Exception as error:
             await abort(context, error)
         finally:
             watchers.unfollow(row.run_key, changed)
 
-    async def _row(self, request: pb.GetHistoryRequest | pb.FollowHistoryRequest) -> RunRow:
-        limits = self._engine.settings.api_limits
-        edge.check_name(limits, "the workflow id", request.workflow_id)
-        edge.check_name(limits, "the run id", request.run_id, required=False)
-        if request.after_event_id < 0:
-            raise edge.invalid(f"after_event_id is {request.after_event_id}; it must be 0 or more")
-        return await self._engine.row(request.workflow_id, request.run_id)
 
-    async def _page(self, row: RunRow, after: int, size: int) -> pb.GetHistoryResponse:
-        limits = self._engine.settings.api_limits
-        rows = await self._engine.store.read_history(
-            row.run_key,
-            after_event_id=after,
-            limit=min(size or limits.page_events, limits.page_events),
-            max_bytes=limits.page_bytes,
-        )
-        last = rows[-1].event_id if rows else after
-        return pb.GetHistoryResponse(
-            workflow_id=row.workflow_id,
-            run_id=row.run_id,
-            events=[event.data for event in rows],
-            more=bool(rows) and last < row.last_event_id,
-        )
+async def _row(engine: Engine, request: pb.GetHistoryRequest | pb.FollowHistoryRequest) -> RunRow:
+    limits = engine.settings.api_limits
+    edge.check_name(limits, "the workflow id", request.workflow_id)
+    edge.check_name(limits, "the run id", request.run_id, required=False)
+    if request.after_event_id < 0:
+        raise edge.invalid(f"after_event_id is {request.after_event_id}; it must be 0 or more")
+    return await engine.row(request.workflow_id, request.run_id)
+
+
+async def _page(engine: Engine, row: RunRow, after: int, size: int) -> pb.GetHistoryResponse:
+    limits = engine.settings.api_limits
+    rows = await engine.store.read_history(
+        row.run_key,
+        after_event_id=after,
+        limit=min(size or limits.page_events, limits.page_events),
+        max_bytes=limits.page_bytes,
+    )
+    last = rows[-1].event_id if rows else after
+    return pb.GetHistoryResponse(
+        workflow_id=row.workflow_id,
+        run_id=row.run_id,
+        events=[event.data for event in rows],
+        more=bool(rows) and last < row.last_event_id,
+    )

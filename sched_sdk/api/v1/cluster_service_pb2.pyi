@@ -104,6 +104,9 @@ class GetStatusResponse(_message.Message):
     OPEN_WORKFLOWS_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     TASK_QUEUES_FIELD_NUMBER: _builtins.int
+    LEADER_ADDRESS_FIELD_NUMBER: _builtins.int
+    STANDBYS_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
     role: Global___GetStatusResponse.Role.ValueType
     epoch: _builtins.int
     version: _builtins.str
@@ -111,10 +114,18 @@ class GetStatusResponse(_message.Message):
     """The store as people know it: "sqlite .sched/dev.db"."""
     started_time_us: _builtins.int
     open_workflows: _builtins.int
+    leader_address: _builtins.str
+    """Where the leader is; empty if nobody leads."""
     @_builtins.property
-    def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerStatus]: ...
+    def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerStatus]:
+        """Of the answering engine; a standby has none."""
+
     @_builtins.property
     def task_queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskQueueStatus]: ...
+    @_builtins.property
+    def standbys(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandbyStatus]: ...
+    @_builtins.property
+    def queue(self) -> Global___QueueStatus: ...
     def __init__(
         self,
         *,
@@ -126,14 +137,76 @@ class GetStatusResponse(_message.Message):
         open_workflows: _builtins.int = ...,
         workers: _abc.Iterable[Global___WorkerStatus] | None = ...,
         task_queues: _abc.Iterable[Global___TaskQueueStatus] | None = ...,
+        leader_address: _builtins.str = ...,
+        standbys: _abc.Iterable[Global___StandbyStatus] | None = ...,
+        queue: Global___QueueStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["queue", b"queue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "open_workflows", b"open_workflows", "role", b"role", "started_time_us", b"started_time_us", "store", b"store", "task_queues", b"task_queues", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "leader_address", b"leader_address", "open_workflows", b"open_workflows", "queue", b"queue", "role", b"role", "standbys", b"standbys", "started_time_us", b"started_time_us", "store", b"store", "task_queues", b"task_queues", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class StandbyStatus(_message.Message):
+    """An engine that waits to lead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    SINCE_TIME_US_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    since_time_us: _builtins.int
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        since_time_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "since_time_us", b"since_time_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StandbyStatus: _TypeAlias = StandbyStatus  # noqa: Y015
+
+@_typing.final
+class QueueStatus(_message.Message):
+    """What delivers tasks that no worker could take at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    CONNECTED_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    description: _builtins.str
+    """"in memory", or "Redis 6.2.7 at cache:6379"."""
+    connected: _builtins.bool
+    last_error: _builtins.str
+    """Why it is not connected; empty when all is well."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What works but should be set otherwise, each with its remedy."""
+
+    def __init__(
+        self,
+        *,
+        description: _builtins.str = ...,
+        connected: _builtins.bool = ...,
+        last_error: _builtins.str = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "description", b"description", "last_error", b"last_error", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueStatus: _TypeAlias = QueueStatus  # noqa: Y015
 
 @_typing.final
 class WorkerStatus(_message.Message):

@@ -1,0 +1,187 @@
+"""Leading when it may, standing by otherwise.
+
+    STANDBY ──may lead──▶ RECOVERING ──recovered──▶ LEADER
+       ▲                      │ store failed            │ lost, fenced
+       └──────────────────────┴─────────────────────────┘
+
+A term is one leadership: its own `Engine` with its own epoch, built from rows
+and thrown away when the term ends. Whatever the old term still wanted to write
+is fenced off by the next one's epoch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from sched_server.engine import Engine
+from sched_server.errors import Unavailable
+from sched_server.store.port import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sched_server.backend import Backend
+    from sched_server.leadership.port import Leadership
+    from sched_server.settings import EngineSettings
+
+logger = logging.getLogger("sched.engine")
+
+# Before another try to lead after a term that could not begin.
+_PAUSE_S = 0.2
+
+
+class Role(IntEnum):
+    """Numbers as in the API."""
+
+    LEADER = 1
+    STANDBY = 2
+    RECOVERING = 3
+
+
+class NotLeading(Unavailable):
+    """This engine stands by; `leader` is the address of the one that leads, if known."""
+
+    def __init__(self, message: str, leader: str = "") -> None:
+        super().__init__(message)
+        self.leader = leader
+
+
+class EngineHost:
+    """Runs the terms of one engine process."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        backend: Backend,
+        address: str,
+        on_change: Callable[[Engine | None], None],
+    ) -> None:
+        """`on_change` hears of every beginning (with the engine) and end (None)
+        of a term, before anybody else can notice."""
+        self._settings = settings
+        self._backend = backend
+        self._address = address
+        self._on_change = on_change
+        self._engine: Engine | None = None
+        self._leadership: Leadership | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+        self._known_leader = ""
+        self.role = Role.STANDBY
+        self.terms = 0
+        """How often this process has led."""
+        self.failed: Exception | None = None
+        """Why the terms ended for good, if they did by themselves."""
+
+    def start(self) -> asyncio.Task[None]:
+        """Begin to campaign; the task ends when no further term can come."""
+        self._running = asyncio.get_running_loop().create_task(self._run())
+        return self._running
+
+    def leading(self) -> Engine:
+        """The engine of the current term. Raises NotLeading."""
+        engine = self._engine
+        if engine is not None and engine.holds():
+            return engine
+        if self.role is Role.RECOVERING:
+            raise NotLeading("this engine is taking over; try again in a moment")
+        leader = self._known_leader
+        where = f"; the leader is at {leader}" if leader else ""
+        raise NotLeading(f"this engine stands by{where}", leader)
+
+    @property
+    def engine(self) -> Engine | None:
+        return self._engine
+
+    @property
+    def leadership(self) -> Leadership | None:
+        return self._leadership
+
+    @property
+    def backend(self) -> Backend:
+        return self._backend
+
+    async def stop(self) -> None:
+        """Commit what was promised, and let another lead at once."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.close()
+        if self._leadership is not None:
+            await self._leadership.resign()
+
+    async def _run(self) -> None:
+        watching = asyncio.get_running_loop().create_task(self._watch_leader())
+        try:
+            while True:
+                await self._term()
+                if self._backend.solo:
+                    return  # nobody else could lead; a restart makes a new process
+        except Exception as error:
+            logger.exception("this engine cannot go on")
+            self.failed = error
+            self._end_term()
+        finally:
+            watching.cancel()
+
+    async def _term(self) -> None:
+        self._over.clear()
+        leadership = self._leadership = self._backend.leadership(self._address)
+        leadership.on_lost(self._lost)
+        await leadership.campaign()
+        self.role = Role.RECOVERING
+        engine = Engine(
+            self._settings,
+            self._backend.store,
+            self._backend.queue(),
+            self._over.set,
+            holds=leadership.holds,
+        )
+        try:
+            await engine.open(self._address)
+            await leadership.confirm(engine.group.epoch)
+        except StoreError as error:
+            if self._backend.solo:
+                raise
+            logger.error("taking over failed, trying again: %s", error)
+            await self._retire(engine, leadership)
+            await asyncio.sleep(_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 - nothing secret
+            return
+        self._engine, self.role = engine, Role.LEADER
+        self.terms += 1
+        self._on_change(engine)
+        logger.info("leads, epoch %d", engine.group.epoch)
+        await self._over.wait()
+        self._end_term()
+        await self._retire(engine, leadership)
+
+    def _end_term(self) -> None:
+        self._engine, self.role = None, Role.STANDBY
+        self._on_change(None)
+
+    async def _retire(self, engine: Engine, leadership: Leadership) -> None:
+        await engine.abandon()
+        await leadership.resign()
+        self._leadership, self.role = None, Role.STANDBY
+
+    def _lost(self, reason: str) -> None:
+        logger.warning("lost the leadership: %s", reason)
+        self._over.set()
+
+    async def _watch_leader(self) -> None:
+        """Know whom to name while standing by."""
+        while True:
+            leadership = self._leadership
+            if leadership is not None and self._engine is None:
+                try:
+                    leader = await leadership.leader()
+                except StoreError:
+                    leader = None
+                self._known_leader = leader.address if leader and leader.alive else ""
+            await asyncio.sleep(_PAUSE_S)
