@@ -39,12 +39,11 @@ class SqliteBackend:
     def __init__(self, settings: EngineSettings) -> None:
         from sched_server.store.sqlite import SqliteStore
 
+        self._settings = settings
         self.store: Store = SqliteStore(settings.db)
 
     def queue(self) -> TaskQueue:
-        from sched_server.queue.memory import MemoryTaskQueue
-
-        return MemoryTaskQueue()
+        return _queue_of(self._settings)
 
     def leadership(self, address: str) -> Leadership:
         from sched_server.leadership.file import FileLeadership
@@ -52,5 +51,39 @@ class SqliteBackend:
         return FileLeadership(address)
 
 
+class PostgresBackend:
+    """Several engines, one database; they take turns."""
+
+    solo = False
+
+    def __init__(self, settings: EngineSettings) -> None:
+        from sched_server.store.postgres import PostgresStore
+
+        self._settings = settings
+        self.store: Store = PostgresStore(settings.postgres_dsn, migrate=settings.migrate)
+
+    def queue(self) -> TaskQueue:
+        return _queue_of(self._settings)
+
+    def leadership(self, address: str) -> Leadership:
+        from sched_server.leadership.postgres import PostgresLeadership
+
+        settings = self._settings
+        return PostgresLeadership(
+            settings.postgres_dsn, address=address, lock_key=settings.lock_key
+        )
+
+
+def _queue_of(settings: EngineSettings) -> TaskQueue:
+    if not settings.redis_url:
+        from sched_server.queue.memory import MemoryTaskQueue
+
+        return MemoryTaskQueue()
+    from sched_server.queue.redis import RedisTaskQueue
+
+    # Engines with one lock key are one cluster; others must not read its tasks.
+    return RedisTaskQueue(settings.redis_url, prefix=f"sched:{settings.lock_key:x}")
+
+
 def backend_of(settings: EngineSettings) -> Backend:
-    return SqliteBackend(settings)
+    return PostgresBackend(settings) if settings.postgres_dsn else SqliteBackend(settings)

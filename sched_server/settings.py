@@ -11,6 +11,7 @@ from sched_server.core.limits import Limits
 DEFAULT_PORT = 50051
 DEFAULT_DATABASE = Path(".sched") / "dev.db"
 MEMORY = ":memory:"
+DEFAULT_LOCK_KEY = 0x53636845644C6431  # "SchEdLd1"
 
 
 class ApiLimits(Struct, frozen=True, kw_only=True):
@@ -30,7 +31,15 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """How one engine runs."""
 
     db: Path | str = DEFAULT_DATABASE
-    """A SQLite file, or ":memory:"."""
+    """A SQLite file, or ":memory:"; not used with `postgres_dsn`."""
+    postgres_dsn: str = ""
+    """Keep the state in this Postgres database, where standby engines can take over."""
+    migrate: bool = False
+    """Bring an older Postgres schema up to date when starting."""
+    lock_key: int = DEFAULT_LOCK_KEY
+    """The advisory lock that engines of one cluster contend for."""
+    redis_url: str = ""
+    """Deliver tasks through this Redis; empty: in memory."""
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     """0 picks a free one."""
