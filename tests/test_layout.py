@@ -154,7 +154,11 @@ def test_the_core_has_no_clock_no_chance_and_no_outside(server: list[Import]) ->
 
 
 def test_ports_know_no_adapter_and_no_engine(server: list[Import]) -> None:
-    ports = ("sched_server.store.port", "sched_server.queue.port")
+    ports = (
+        "sched_server.store.port",
+        "sched_server.queue.port",
+        "sched_server.leadership.port",
+    )
     assert not forbidden(
         [
             item
@@ -170,7 +174,7 @@ def test_only_the_server_chooses_adapters(server: list[Import]) -> None:
     """Everything else works with the ports."""
     adapters = [
         f"sched_server.{folder.name}.{entry.stem}"
-        for folder in (ROOT / "sched_server" / "store", ROOT / "sched_server" / "queue")
+        for folder in (ROOT / "sched_server" / port for port in ("store", "queue", "leadership"))
         for entry in folder.iterdir()
         if entry.stem not in ("__init__", "__pycache__", "port", "migration")
     ]
@@ -198,22 +202,22 @@ def test_the_engine_knows_no_transport(server: list[Import]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("driver", "home"),
+    ("driver", "homes"),
     [
-        ("sqlite3", "sched_server.store.sqlite"),
-        ("psycopg", "sched_server.store.postgres"),
-        ("psycopg_pool", "sched_server.store.postgres"),
-        ("redis", "sched_server.queue.redis"),
+        ("sqlite3", ["sched_server.store.sqlite"]),
+        ("psycopg", ["sched_server.store.postgres", "sched_server.leadership.postgres"]),
+        ("psycopg_pool", ["sched_server.store.postgres"]),
+        ("redis", ["sched_server.queue.redis"]),
     ],
 )
 def test_a_driver_is_known_only_to_its_adapter(
-    driver: str, home: str, server: list[Import], sdk: list[Import], cli: list[Import]
+    driver: str, homes: list[str], server: list[Import], sdk: list[Import], cli: list[Import]
 ) -> None:
     assert not forbidden(
         [
             item
             for item in server + sdk + cli
-            if within(item.target, driver) and not within(item.module, home)
+            if within(item.target, driver) and not within(item.module, *homes)
         ]
     )
 

@@ -1,45 +1,49 @@
-"""Leadership of a store that one process holds for itself.
+"""Leadership of a store that one process has to itself.
 
-Opening the store took its lock, which the operating system lets go when the
-process ends. So there is nothing to wait for and nothing to lose.
+Opening a SQLite store takes an exclusive lock that the kernel releases when the
+process ends. Whoever has the store open leads, then and until it is closed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sched_server.leadership.port import CandidateInfo, LeaderInfo
+from sched_server.leadership.port import CandidateInfo, LeaderInfo, Leadership
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["FileLeadership"]
 
-class FileLeadership:
-    """The leadership of whoever has opened the store."""
+
+class FileLeadership(Leadership):
+    """Wins at once and holds until `resign`. `address` is where clients reach it."""
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._epoch = 0
+        self._leads = False
+        self._epoch: int | None = None
 
     async def campaign(self) -> None:
-        """Nobody else can have it."""
+        self._leads = True
 
     async def confirm(self, epoch: int) -> None:
         self._epoch = epoch
 
     def holds(self) -> bool:
-        return True
+        return self._leads
 
     def on_lost(self, callback: Callable[[str], None]) -> None:
-        """Never called: the lock goes with the process."""
+        """Never called: the lock is lost with the process only."""
 
     async def leader(self) -> LeaderInfo | None:
-        if not self._epoch:
+        if self._epoch is None:
             return None
-        return LeaderInfo(address=self._address, epoch=self._epoch, alive=True)
+        return LeaderInfo(address=self._address, epoch=self._epoch, alive=self._leads)
 
     async def candidates(self) -> list[CandidateInfo]:
+        """None: a second process cannot even open the store."""
         return []
 
     async def resign(self) -> None:
-        self._epoch = 0
+        self._leads = False

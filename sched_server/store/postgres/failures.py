@@ -53,7 +53,11 @@ _PASSING_CODES = frozenset(
     )
 )
 
+_TAMPERED_CODE = "22012"
+"""Division by zero: how the batch statement says that a row changed under it."""
+
 _REMEDIES = {
+    _TAMPERED_CODE: "somebody else than this engine changes its rows; find out who",
     "53100": "its disk is full; free some space",
     "53200": "it is out of memory; give it more, or less to do",
     "53300": "it has no free connection; raise max_connections, or stop other programs",
@@ -153,9 +157,7 @@ def store_error(error: BaseException, parts: dict[str, str]) -> BaseException:
             )
         case PoolClosed():
             translated = StoreUnavailableError(f"{store} is not open.")
-        case psycopg.Error() if (error.sqlstate or "")[:2] in _DATA_CLASSES:
-            translated = StoreDataError(f"{store} refused a value: {_said(error, parts)}.")
-        case psycopg.DataError():
+        case psycopg.Error() if _is_data_error(error):
             translated = StoreDataError(f"{store} refused a value: {_said(error, parts)}.")
         case psycopg.Error():
             remedy = _REMEDIES.get(error.sqlstate or "", "try again")
@@ -166,6 +168,13 @@ def store_error(error: BaseException, parts: dict[str, str]) -> BaseException:
             return error
     translated.__cause__ = error
     return translated
+
+
+def _is_data_error(error: psycopg.Error) -> bool:
+    code = error.sqlstate
+    if code is None:  # the driver refused it before the server could
+        return isinstance(error, psycopg.DataError)
+    return code[:2] in _DATA_CLASSES and code != _TAMPERED_CODE
 
 
 def _said(error: psycopg.Error, parts: dict[str, str]) -> str:

@@ -23,20 +23,27 @@ if TYPE_CHECKING:
 
     from sched_server.store.postgres.connection import Connector
 
-__all__ = ["check_sessions"]
+__all__ = ["PoolerError", "check_sessions"]
 
 _ROUNDS = 5
 
 
+class PoolerError(StoreUnavailableError):
+    """The DSN names a pooler that keeps no sessions; trying again does not help."""
+
+
 async def check_sessions(connector: Connector) -> None:
-    """Refuse a proxy that does not keep sessions. Raises StoreUnavailableError."""
+    """Refuse a proxy that does not keep sessions.
+
+    Raises PoolerError, and StoreUnavailableError if there is no connection.
+    """
     connection = await connector.connect_raw()
     try:
         if await _served_by(connection) == connection.info.backend_pid:
             return
         for _ in range(_ROUNDS):
             if await _is_moved(connector, connection):
-                raise StoreUnavailableError(
+                raise PoolerError(
                     f"{connector.description} is a connection pooler in transaction mode, which "
                     "breaks the locks that decide who leads. Name the Postgres server itself in "
                     "the DSN, or a pool in session mode (pgbouncer: pool_mode=session)."

@@ -1,0 +1,378 @@
+"""Leadership by an advisory lock of a Postgres session.
+
+    candidate ──the lock is granted──▶ leader ──connection lost, lease over──▶ lost
+        ▲                                │
+        └── waits again, half a second   └── raises a counter, twice a second,
+            each time, and between waits     in the session that holds the lock
+            looks whether the leader lives
+
+A candidate waits *in* the server, so it is granted the lock in the moment in
+which the leader's session ends: killed, crashed or resigned.
+
+A leader that hangs keeps its session, and the lock. Candidates see that its
+counter stands still; after `lease_s` by their own clock they end that session.
+The leader counts as well: each renewal proves that it held the lock when the
+renewal was sent, and it stops trusting in that a little before a candidate may
+end it. So it has stopped when the next one begins, even if it was frozen: the
+clock went on. (Should it not have, the epoch that every commit checks stops it.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from msgspec import Struct
+from psycopg.types.numeric import Float8, Int4, Int8
+
+from sched_server.leadership import statements as sql
+from sched_server.leadership.port import CandidateInfo, LeaderInfo, Leadership
+from sched_server.leadership.silence import Silence, lease_clock
+from sched_server.store.port import StoreUnavailableError
+from sched_server.store.postgres.connection import (
+    DEFAULT_SCHEMA,
+    Connector,
+    SessionLimits,
+    cut,
+    fetch,
+    fetch_one,
+)
+from sched_server.store.postgres.failures import is_broken, store_error
+from sched_server.store.postgres.pooler import PoolerError, check_sessions
+from sched_server.store.postgres.schema import check_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from psycopg import AsyncConnection
+
+__all__ = ["DEFAULT_LOCK_KEY", "PostgresLeadership"]
+
+logger = logging.getLogger("sched.leadership")
+
+DEFAULT_LOCK_KEY = 0x53636845644C6431
+"""Of the advisory lock; the shard group is added. Clusters that share a database
+need keys of their own."""
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+"""Between attempts to reach the server."""
+
+_OBSERVER_LIMITS = SessionLimits(statement_s=5, lock_s=5)
+
+
+class _Session(Struct, frozen=True):
+    """The session that holds the lock, or waits for it."""
+
+    connection: AsyncConnection
+    pid: int
+    start: datetime
+
+
+class PostgresLeadership(Leadership):
+    """One engine's candidacy. After a loss, `campaign` may be called again.
+
+    `address` is where clients reach this engine. The leader renews every
+    `renew_every_s`; others end its session when it was silent for `lease_s`, and
+    it stops by itself after five sixths of that. All engines of a cluster must
+    use the same values, lock key, schema and role.
+
+    Raises StoreUnavailableError if the DSN cannot be read.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        address: str,
+        shard_group: int = 0,
+        schema: str = DEFAULT_SCHEMA,
+        lock_key: int = DEFAULT_LOCK_KEY,
+        renew_every_s: float = 0.5,
+        lease_s: float = 3.0,
+    ) -> None:
+        self._connector = Connector(dsn, schema=schema)
+        self._address = address
+        self._group = Int4(shard_group)
+        self._key = Int8(_signed(lock_key + shard_group))
+        self._renew_every_s = renew_every_s
+        self._lease_s = lease_s
+        self._trust_s = lease_s * 5 / 6
+        self._observer: AsyncConnection | None = None
+        self._observer_turn = asyncio.Lock()
+        self._session: _Session | None = None
+        self._renewing: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._callbacks: list[Callable[[str], None]] = []
+        self._confirmed: asyncio.Future[None] | None = None
+        self._epoch = 0
+        self._trusted_until = 0.0
+        self._resigned = False
+
+    # --- the candidate -------------------------------------------------------------------
+
+    async def campaign(self) -> None:
+        """Wait until this engine may lead. A server that is away is waited for.
+
+        Raises StoreVersionError if the schema is not of this version, PoolerError
+        if the server is a pooler that keeps no sessions, and StoreUnavailableError
+        after `resign`.
+        """
+        if self._renewing is not None:
+            await self._renewing
+        checked = False
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                if not checked:
+                    await check_sessions(self._connector)
+                    checked = True
+                await self._campaign_once()
+            except PoolerError:
+                raise
+            except StoreUnavailableError as error:
+                if self._resigned:
+                    raise StoreUnavailableError("The candidacy was given up.") from None
+                logger.warning("cannot stand for election, trying again: %s", error)
+            else:
+                return
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    async def _campaign_once(self) -> None:
+        session = await self._begin_session()
+        self._session = session
+        try:
+            if self._resigned:
+                raise StoreUnavailableError("The candidacy was given up.")
+            await self._stand(session)
+            silence = Silence()
+            while not await self._granted(session):
+                await self._watch(session, silence)
+            await self._seize(session)
+        except BaseException as error:
+            self._session = None
+            await session.connection.close()
+            if isinstance(error, psycopg.Error):
+                raise store_error(error, self._connector.parts) from error
+            raise
+
+    async def _begin_session(self) -> _Session:
+        limits = SessionLimits(statement_s=0, lock_s=self._renew_every_s)
+        connection = await self._connector.connect(f"sched {self._address}", limits=limits)
+        try:
+            await self._connector.check_server(connection)
+            await check_schema(connection, self._connector)
+            await connection.execute(sql.WATCH_SESSION)
+            identity = await fetch_one(connection, sql.IDENTIFY)
+            assert identity is not None
+        except BaseException as error:
+            await connection.close()
+            if isinstance(error, psycopg.Error):
+                raise store_error(error, self._connector.parts) from error
+            raise
+        return _Session(connection, *identity)
+
+    async def _stand(self, session: _Session) -> None:
+        await session.connection.execute(sql.FORGET_CANDIDATES, [self._group])
+        row = [self._group, Int4(session.pid), session.start, self._address]
+        await session.connection.execute(sql.STAND, row)
+
+    async def _granted(self, session: _Session) -> bool:
+        # The server answers after `renew_every_s`; silence for longer means that it is away.
+        timer = asyncio.get_running_loop().call_later(
+            self._renew_every_s + self._lease_s, cut, session.connection
+        )
+        try:
+            row = await fetch_one(session.connection, sql.WAIT, [self._key])
+        finally:
+            timer.cancel()
+        return row is not None and bool(row[0])
+
+    async def _watch(self, session: _Session, silence: Silence) -> None:
+        """End the session of a leader that was silent for too long."""
+        row = await fetch_one(session.connection, sql.WATCH, [self._key, self._group])
+        if row is None:
+            return  # free again
+        pid, start, application, counter, address, is_candidate = row
+        now = lease_clock()
+        if silence.observe((pid, start, counter), now) < self._lease_s:
+            return
+        silence.begin(now)
+        if counter is None and not is_candidate:
+            logger.warning(
+                "the leader lock %#x is held by session %d (%s), which is of another cluster; "
+                "give each cluster a key of its own (SCHED_LEADER_LOCK_KEY)",
+                self._key,
+                pid,
+                application or "no name",
+            )
+            return
+        logger.warning("ending the session of %s: silent for %g s", address, self._lease_s)
+        await session.connection.execute(sql.DEPOSE, [Int4(pid), start])
+
+    async def _seize(self, session: _Session) -> None:
+        began = lease_clock()
+        row = [self._group, Int4(session.pid), session.start, self._address]
+        await session.connection.execute(sql.SEIZE, row)
+        self._epoch = 0
+        self._trusted_until = began + self._trust_s
+        self._renewing = asyncio.create_task(self._renew_until_lost(session))
+
+    # --- the leader ------------------------------------------------------------------------
+
+    async def confirm(self, epoch: int) -> None:
+        """Announce the epoch. Raises StoreUnavailableError if the leadership was lost."""
+        if not self.holds():
+            raise StoreUnavailableError("The leadership was lost before it was confirmed.")
+        self._epoch = epoch
+        self._confirmed = asyncio.get_running_loop().create_future()
+        self._wake.set()
+        await self._confirmed
+
+    def holds(self) -> bool:
+        return lease_clock() < self._trusted_until
+
+    def on_lost(self, callback: Callable[[str], None]) -> None:
+        self._callbacks.append(callback)
+
+    async def _renew_until_lost(self, session: _Session) -> None:
+        """The only user of the lock's session while it leads."""
+        reason = "it was given up"
+        try:
+            while not self._resigned:
+                await self._quiet(session)
+                if not self._resigned:
+                    await self._renew(session)
+            await self._let_go(session)
+        except (psycopg.Error, _LostError) as error:
+            reason = str(error) or type(error).__name__
+        finally:
+            self._lose(reason)
+            self._session = None
+            await session.connection.close()
+
+    async def _quiet(self, session: _Session) -> None:
+        """Until it is time to renew, or the server has something to say, which in
+        an idle session is good-bye."""
+        loop = asyncio.get_running_loop()
+        descriptor = session.connection.pgconn.socket
+        timer = loop.call_later(self._renew_every_s, self._wake.set)
+        loop.add_reader(descriptor, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            timer.cancel()
+            self._wake.clear()
+
+    async def _renew(self, session: _Session) -> None:
+        began = lease_clock()
+        left_s = self._trusted_until - began
+        if left_s <= 0:
+            raise _LostError(f"this engine stood still for more than {self._trust_s:g} s")
+        epoch, confirmed = self._epoch, self._confirmed
+        timer = asyncio.get_running_loop().call_later(left_s, cut, session.connection)
+        try:
+            row = await fetch_one(
+                session.connection,
+                sql.RENEW,
+                [self._group, Int4(session.pid), session.start, Int8(epoch)],
+            )
+        except psycopg.Error as error:
+            if is_broken(error, session.connection):
+                raise
+            logger.warning("cannot renew the leadership, trying again: %s", error)
+            return
+        finally:
+            timer.cancel()
+        if row is None:
+            raise _LostError("another session has taken the leader's row")
+        self._trusted_until = began + self._trust_s
+        if confirmed is not None and not confirmed.done():
+            confirmed.set_result(None)
+
+    def _lose(self, reason: str) -> None:
+        self._trusted_until = 0.0
+        if self._confirmed is not None and not self._confirmed.done():
+            self._confirmed.set_exception(
+                StoreUnavailableError(f"The leadership was lost before it was confirmed: {reason}.")
+            )
+        callbacks, self._callbacks = self._callbacks, []
+        if self._resigned:
+            return
+        logger.warning("the leadership is lost: %s", reason)
+        for callback in callbacks:
+            callback(reason)
+
+    # --- giving up ---------------------------------------------------------------------------
+
+    async def resign(self) -> None:
+        self._resigned = True
+        self._trusted_until = 0.0
+        renewing, self._renewing = self._renewing, None
+        if renewing is not None:
+            self._wake.set()
+            await renewing
+        elif self._session is not None:
+            cut(self._session.connection)
+        async with self._observer_turn:
+            await self._drop_observer()
+
+    async def _let_go(self, session: _Session) -> None:
+        timer = asyncio.get_running_loop().call_later(self._trust_s, cut, session.connection)
+        try:
+            await session.connection.execute(
+                sql.RESIGN, [self._group, Int4(session.pid), session.start, self._key]
+            )
+        finally:
+            timer.cancel()
+
+    # --- who leads, who waits ------------------------------------------------------------------
+
+    async def leader(self) -> LeaderInfo | None:
+        """Raises StoreUnavailableError."""
+        rows = await self._observe(sql.READ_LEADER, [self._group, Float8(self._lease_s)])
+        if not rows:
+            return None
+        address, epoch, alive = rows[0]
+        return LeaderInfo(address=address, epoch=epoch, alive=alive)
+
+    async def candidates(self) -> list[CandidateInfo]:
+        """The first first. Raises StoreUnavailableError."""
+        rows = await self._observe(sql.READ_CANDIDATES, [self._group])
+        return [CandidateInfo(address=address, since_us=since_us) for address, since_us in rows]
+
+    async def _observe(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Through a connection of its own: the lock's session waits, or is watched."""
+        async with self._observer_turn:
+            for last_try in (False, True):
+                if self._observer is None:
+                    self._observer = await self._connector.connect(
+                        "sched observer", limits=_OBSERVER_LIMITS
+                    )
+                try:
+                    return await fetch(self._observer, statement, parameters)
+                except psycopg.Error as error:
+                    broken = is_broken(error, self._observer)
+                    await self._drop_observer()
+                    if last_try or not broken:
+                        raise store_error(error, self._connector.parts) from error
+            raise AssertionError("unreachable")
+
+    async def _drop_observer(self) -> None:
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            await observer.close()
+
+
+class _LostError(Exception):
+    """The leadership is lost although the connection lives."""
+
+
+def _signed(key: int) -> int:
+    """An advisory lock's key is a signed integer of 64 bits."""
+    return (key + (1 << 63)) % (1 << 64) - (1 << 63)

@@ -1,0 +1,1 @@
+"""Tests of leadership: who leads, who waits, and who has to stop."""
