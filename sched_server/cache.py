@@ -21,6 +21,7 @@ from sched_server.execution import Execution
 from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK
 
 if TYPE_CHECKING:
+    from sched_server.observability.measures import Measures
     from sched_server.store.port import RunRow, Store
 
 # Histories are folded in slices, so that a long one does not hold up the others.
@@ -29,9 +30,10 @@ SLICE_BYTES = 1024 * 1024
 
 
 class ExecutionCache:
-    def __init__(self, store: Store, capacity: int) -> None:
+    def __init__(self, store: Store, capacity: int, measures: Measures) -> None:
         self._store = store
         self._capacity = capacity
+        self._measures = measures
         self._by_key: OrderedDict[int, Execution] = OrderedDict()
         self._by_run_id: dict[str, Execution] = {}
         self._open_by_workflow_id: dict[str, Execution] = {}
@@ -45,10 +47,12 @@ class ExecutionCache:
     def get(self, run_key: int) -> Execution | None:
         execution = self._by_key.get(run_key)
         if execution is not None:
+            self._measures.cache_hits += 1
             self._by_key.move_to_end(run_key)
             return execution
         execution = self._alive.get(run_key)
         if execution is not None:
+            self._measures.cache_hits += 1
             self.add(execution)
         return execution
 
@@ -58,7 +62,10 @@ class ExecutionCache:
             self.add(execution)
 
     def get_by_run_id(self, run_id: str) -> Execution | None:
-        return self._by_run_id.get(run_id)
+        execution = self._by_run_id.get(run_id)
+        if execution is not None:
+            self._measures.cache_hits += 1
+        return execution
 
     def get_open(self, workflow_id: str) -> Execution | None:
         """The run of this workflow id that was opened last, if it is here."""
@@ -123,6 +130,7 @@ class ExecutionCache:
         row = await self._store.read_run(run_key)
         if row is None:
             return None
+        self._measures.cache_misses += 1
         execution = await fold(self._store, row)
         self.add(execution)
         return execution

@@ -8,6 +8,7 @@ from sched_server.codec import encode_event
 from sched_server.core import events as e
 from sched_server.core import evolve, put_record
 from sched_server.core.decision import PutActivityRecord
+from sched_server.core.state import ActivityPhase
 from sched_server.execution import TASK_KEY
 from sched_server.store.port import ACTIVITY_TASK, EventRow
 
@@ -15,15 +16,10 @@ if TYPE_CHECKING:
     from sched_server.core.decision import Decision
     from sched_server.execution import Execution, PendingChange
 
-_CHANGES_ACTIVITY = frozenset(
-    {
-        e.ActivityScheduled,
-        e.ActivityCompleted,
-        e.ActivityFailed,
-        e.ActivityTimedOut,
-        e.ActivityCanceled,
-    }
+_ENDS_ACTIVITY = frozenset(
+    {e.ActivityCompleted, e.ActivityFailed, e.ActivityTimedOut, e.ActivityCanceled}
 )
+_CHANGES_ACTIVITY = _ENDS_ACTIVITY | {e.ActivityScheduled}
 
 
 def fold(execution: Execution, pending: PendingChange, decision: Decision, now: int) -> None:
@@ -35,6 +31,10 @@ def fold(execution: Execution, pending: PendingChange, decision: Decision, now: 
     for attributes in decision.events:
         _record(execution, pending, attributes, now)
     for record in decision.records:
+        if type(record) is PutActivityRecord:
+            after = record.record
+            if after.phase is ActivityPhase.BACKOFF and not after.lost:
+                _note_attempt(execution, pending, record.seq, e.ActivityRetryScheduled, now)
         put_record(state, record)
         if type(record) is PutActivityRecord:
             pending.touched.add((ACTIVITY_TASK, record.seq))
@@ -42,10 +42,21 @@ def fold(execution: Execution, pending: PendingChange, decision: Decision, now: 
             pending.touched.add(TASK_KEY)
 
 
+def _note_attempt(
+    execution: Execution, pending: PendingChange, seq: int, kind: type, now: int
+) -> None:
+    """An attempt of an activity ends with this, if one is running."""
+    record = execution.state.activities[seq].record
+    if record.phase is ActivityPhase.STARTED:
+        pending.attempts.append((e.EVENT_TYPES[kind], now - record.started_us))
+
+
 def _record(
     execution: Execution, pending: PendingChange, attributes: e.Attributes, now: int
 ) -> None:
     state, kind = execution.state, type(attributes)
+    if kind in _ENDS_ACTIVITY:
+        _note_attempt(execution, pending, attributes.seq, kind, now)  # type: ignore[union-attr]
     if kind in e.TERMINAL:
         pending.touched.add(TASK_KEY)
         pending.touched.update((ACTIVITY_TASK, seq) for seq in state.activities)

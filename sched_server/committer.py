@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from sched_server.errors import Unavailable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sched_server.execution import Execution
+    from sched_server.observability.measures import Measures
     from sched_server.store.port import Store
 
 logger = logging.getLogger("sched.engine")
@@ -45,6 +47,7 @@ class Committer:
         on_failed: Callable[[Execution, Exception], None],
         on_fenced: Callable[[], None],
         may_commit: Callable[[], bool],
+        measures: Measures,
     ) -> None:
         self._store = store
         self._shard_group = shard_group
@@ -53,6 +56,7 @@ class Committer:
         self._on_failed = on_failed
         self._on_fenced = on_fenced
         self._may_commit = may_commit
+        self._measures = measures
         self._dirty: dict[Execution, None] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -120,32 +124,36 @@ class Committer:
                 for group in groups
             ],
         )
+        began = time.monotonic()
         try:
             applied = await self._store.commit(batch)
         except FencedError as error:
             logger.error("another engine leads: %s", error)
+            self._measures.commit_failures["fenced"] += 1
             self._fail(groups, Unavailable("this engine does not lead any more; try another"))
             self._on_fenced()
         except StoreDataError as error:
             await self._bisect(groups, error)
         except StoreUnavailableError as error:
             logger.error("the store refused a commit of %d runs: %s", len(groups), error)
+            self._measures.commit_failures["unavailable"] += 1
             self._fail(groups, Unavailable(f"the store is not available: {error}"))
             await asyncio.sleep(_RETRY_PAUSE_S)
         else:
-            self._settle(groups, applied)
+            self._settle(groups, applied, time.monotonic() - began)
 
     async def _bisect(self, groups: list[list[Execution]], error: StoreDataError) -> None:
         """One bad value must not fail its neighbours, nor for ever."""
         if len(groups) == 1:
             logger.error("the store refused a value: %s", error)
+            self._measures.commit_failures["refused_value"] += 1
             self._fail(groups, error)
             return
         middle = len(groups) // 2
         await self._commit(groups[:middle])
         await self._commit(groups[middle:])
 
-    def _settle(self, groups: list[list[Execution]], applied: list[bool]) -> None:
+    def _settle(self, groups: list[list[Execution]], applied: list[bool], seconds: float) -> None:
         committed: list[Execution] = []
         refused: list[list[Execution]] = []
         for group, ok in zip(groups, applied, strict=True):
@@ -153,8 +161,10 @@ class Committer:
                 committed.extend(group)
             else:
                 refused.append(group)
+        self._measures.committed(committed, seconds)
         self._on_committed(committed)
         if refused:
+            self._measures.commit_failures["unexpected_state"] += 1
             logger.warning("%d changes met a state that they did not expect", len(refused))
             self._fail(refused, Unavailable("the workflow changed meanwhile; try again"))
 

@@ -136,6 +136,8 @@ class Dispatcher:
     def _hand_out(self, execution: Execution, session: WorkerSession) -> None:
         dispatch = self.next_dispatch()
         self.hold(execution, session, dispatch)
+        group, task = self._group, execution.state.task
+        group.measures.handed_out(WORKFLOW_TASK, task.ready_since_us, group.clock.now_us())
         cached = self._sticky.get(execution.run_key) == session.session_id
         push_workflow_task(self._group, execution, session, dispatch, cached=cached)
 
@@ -193,6 +195,8 @@ class Dispatcher:
             session.activities.pop(dispatch, None)
             return
         if not session.outbox.closed:
+            group, ready_since_us = self._group, activity.record.ready_since_us
+            group.measures.handed_out(ACTIVITY_TASK, ready_since_us, group.clock.now_us())
             task = activity_task(execution.state, activity)
             session.outbox.frame.activity_tasks.append(task)
 
@@ -227,6 +231,10 @@ class Dispatcher:
 
     def depths(self) -> dict[TaskKey, int]:
         return {key: self._queue.depth(key) for key in self._backlogs}
+
+    def keys_beyond_window(self) -> list[TaskKey]:
+        """Keys of which the store may have more than `depths` knows."""
+        return [key for key, backlog in self._backlogs.items() if backlog.refill]
 
     def _backlog(self, key: TaskKey) -> _Backlog:
         return self._backlogs.setdefault(key, _Backlog())

@@ -28,6 +28,7 @@ from sched_server.core.inputs import (
 from sched_server.core.values import Status
 from sched_server.errors import Unavailable
 from sched_server.lookup import Lookup, is_open
+from sched_server.observability.measures import Measures
 from sched_server.sessions import Sessions
 from sched_server.shard_group import ShardGroup
 from sched_server.workers import WorkerRegistry
@@ -62,6 +63,7 @@ class Engine:
         on_fenced: Callable[[], None],
         *,
         holds: Callable[[], bool] = lambda: True,
+        measures: Measures | None = None,
     ) -> None:
         """`on_fenced` is called when this engine must not lead any more; `holds`
         says, without asking anybody, whether it may."""
@@ -69,7 +71,10 @@ class Engine:
         self.store = store
         self.holds = holds
         self.workers = WorkerRegistry()
-        self.group = ShardGroup(GROUP, store, queue, self.workers, settings, on_fenced, holds)
+        self.measures = Measures() if measures is None else measures
+        self.group = ShardGroup(
+            GROUP, store, queue, self.workers, settings, on_fenced, holds, self.measures
+        )
         self.lookup = Lookup(self.group)
         self.sessions = Sessions(self.group)
         self._holding: set[asyncio.Task[None]] = set()

@@ -19,7 +19,7 @@ TASK_KEY = (WORKFLOW_TASK, 0)
 class PendingChange:
     """What was decided for a run since its last commit was taken."""
 
-    __slots__ = ("actions", "broken", "callbacks", "change", "linked", "touched")
+    __slots__ = ("actions", "attempts", "broken", "callbacks", "change", "linked", "touched")
 
     def __init__(self, change: RunChange) -> None:
         self.change = change
@@ -31,6 +31,8 @@ class PendingChange:
         """Who waits, for the commit or its failure."""
         self.broken = False
         """Folding a decision failed midway: nothing of this may be written."""
+        self.attempts: list[tuple[int, int]] = []
+        """Attempts of activities that ended: the event's type, and microseconds."""
         self.linked: Execution | None = None
         """A run whose change must be in the same commit, all or none."""
 

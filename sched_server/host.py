@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from sched_server.engine import Engine
 from sched_server.errors import Unavailable
+from sched_server.observability.measures import Measures
 from sched_server.store.port import StoreError
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ class EngineHost:
         self._running: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
         self._known_leader = ""
+        self._followed = False
+        """Another engine has led since this one last did."""
+        self.measures = Measures()
+        self.failovers = 0
+        """How often this process has taken over from another engine."""
         self.role = Role.STANDBY
         self.terms = 0
         """How often this process has led."""
@@ -142,6 +148,7 @@ class EngineHost:
             self._backend.queue(),
             self._over.set,
             holds=leadership.holds,
+            measures=self.measures,
         )
         try:
             await engine.open(self._address)
@@ -155,6 +162,8 @@ class EngineHost:
             return
         self._engine, self.role = engine, Role.LEADER
         self.terms += 1
+        self.failovers += self._followed
+        self._followed = False
         self._on_change(engine)
         logger.info("leads, epoch %d", engine.group.epoch)
         await self._over.wait()
@@ -184,4 +193,6 @@ class EngineHost:
                 except StoreError:
                     leader = None
                 self._known_leader = leader.address if leader and leader.alive else ""
+                if self._known_leader and self._engine is None:
+                    self._followed |= self._known_leader != self._address
             await asyncio.sleep(_PAUSE_S)

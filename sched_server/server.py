@@ -23,6 +23,7 @@ from sched_sdk.api.v1 import (
 from sched_server.backend import backend_of
 from sched_server.errors import EngineStartError
 from sched_server.host import EngineHost
+from sched_server.observability.engine_endpoint import EngineEndpoint
 from sched_server.rpc.cluster_service import ClusterService
 from sched_server.rpc.worker_service import WorkerService
 from sched_server.rpc.workflow_service import WorkflowService
@@ -68,6 +69,12 @@ class EngineServer:
         self._workflow_service: WorkflowService
         self._worker_service: WorkerService
         self._health: Any
+        self._observed = EngineEndpoint(self.settings)
+
+    @property
+    def metrics_url(self) -> str:
+        """Where its metrics are; empty when the settings name no port for them."""
+        return self._observed.url
 
     @property
     def engine(self) -> Engine:
@@ -83,6 +90,7 @@ class EngineServer:
         # The port first: two engines on one port is the commonest mistake.
         server = grpc.aio.server(options=self._options())
         port = self._bind(server)
+        await self._observed.open()
         self.address = _join(self.settings.host, port)
         try:
             backend = backend_of(self.settings)
@@ -90,6 +98,7 @@ class EngineServer:
             await backend.store.open()
         except StoreError as error:
             await server.stop(0)
+            await self._observed.close()
             if self._store is not None:
                 await self._store.close()
             raise EngineStartError(str(error)) from error
@@ -103,6 +112,7 @@ class EngineServer:
         if backend.solo:
             await self._lead_first(terms)
         await server.start()
+        self._observed.serving(self.host)
 
     async def _lead_first(self, terms: asyncio.Task[None]) -> None:
         """Answer nobody before the first term has begun."""
@@ -123,12 +133,14 @@ class EngineServer:
         server, self._server = self._server, None
         if server is None:
             return
+        self._observed.stopping()
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._close_streams()
         await server.stop(grace_s)
         await self.host.stop()
         assert self._store is not None
         await self._store.close()
+        await self._observed.close()
         self._stopped.set()
 
     def _on_change(self, engine: Engine | None) -> None:

@@ -43,6 +43,11 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     """0 picks a free one."""
+    metrics_port: int | None = None
+    """Serve /metrics, /healthz and /readyz here, on the same host; None: nowhere,
+    0 picks a free one."""
+    metrics_port_may_differ: bool = False
+    """If the metrics port is taken, take a free one instead of not starting."""
     advertise: str = ""
     """The address that others are told to reach this engine at; empty: host and port."""
     limits: Limits = field(default_factory=Limits)

@@ -36,6 +36,7 @@ from sched_server.core.values import Status
 from sched_server.dispatcher import Dispatcher
 from sched_server.errors import Unavailable
 from sched_server.execution import Execution, PendingChange
+from sched_server.observability.log_fields import about
 from sched_server.store.port import (
     ACTIVITY_TASK,
     WORKFLOW_TASK,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from sched_server.core.inputs import Input, StartWorkflow
     from sched_server.core.values import TimerKind
+    from sched_server.observability.measures import Measures
     from sched_server.queue.port import TaskQueue
     from sched_server.settings import EngineSettings
     from sched_server.store.port import Store
@@ -77,6 +79,7 @@ class ShardGroup:
         settings: EngineSettings,
         on_fenced: Callable[[], None],
         holds: Callable[[], bool],
+        measures: Measures,
     ) -> None:
         self.number = number
         self.store = store
@@ -84,7 +87,8 @@ class ShardGroup:
         self.workers = workers
         self.clock = Clock(0)
         self.epoch = 0
-        self.cache = ExecutionCache(store, settings.cached_executions)
+        self.measures = measures
+        self.cache = ExecutionCache(store, settings.cached_executions, measures)
         self.watchers = Watchers()
         self.dispatcher = Dispatcher(
             self,
@@ -101,6 +105,7 @@ class ShardGroup:
             on_failed=self._on_failed,
             on_fenced=on_fenced,
             may_commit=holds,
+            measures=measures,
         )
         self._next_run_key = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -123,6 +128,7 @@ class ShardGroup:
             self.clock,
             self._fire,
             per_second=self.settings.timers_per_second,
+            lateness=self.measures.timer_lateness,
         )
         grace_us = int(self.settings.activity_grace_s * 1_000_000)
         await self.timers.load(recovering_grace_us=grace_us)
@@ -425,6 +431,7 @@ class ShardGroup:
                     "workflow %s: worker %s let its task time out; it goes to another",
                     execution.state.workflow_id,
                     execution.holder.session.identity,
+                    extra=about(execution.state),
                 )
                 self.lose_workflow_task(execution)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sched_server.clock import Clock
+    from sched_server.observability.distribution import Distribution
     from sched_server.store.port import Store
 
 logger = logging.getLogger("sched.engine")
@@ -46,12 +47,14 @@ class TimerService:
         fire: Callable[[int, TimerKind, int], Awaitable[None]],
         *,
         per_second: int,
+        lateness: Distribution,
     ) -> None:
         self._store = store
         self._shard_group = shard_group
         self._clock = clock
         self._fire = fire
         self._burst = max(1, per_second // 50)
+        self._lateness = lateness
         self._heap: list[tuple[int, Key]] = []
         self._due: dict[Key, int] = {}
         """What counts; heap entries that differ from it are stale."""
@@ -138,6 +141,7 @@ class TimerService:
                 continue
             del self._due[key]
             fired += 1
+            self._lateness.observe((now - due) / 1_000_000)
             try:
                 await self._fire(key[0], TimerKind(key[1]), key[2])
             except StoreUnavailableError as error:

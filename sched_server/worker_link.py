@@ -28,6 +28,7 @@ from sched_server.core.inputs import (
     ReportActivity,
 )
 from sched_server.core.values import Failure, Status, TaskFailureCause
+from sched_server.observability.log_fields import about
 from sched_server.store.port import ACTIVITY_TASK, StoreDataError, StoreError
 from sched_server.tasks import first_page
 
@@ -285,9 +286,12 @@ class WorkerLink:
         group = self._group
         decision = group.apply(execution, request)
         verdict = decision.verdict
+        group.measures.task_failures[request.cause] += 1
         if decision.events:  # the same failure again is recorded, and said, once
             name, message = execution.state.workflow_id, request.failure.message
-            logger.warning("workflow %s: its task failed: %s", name, message)
+            logger.warning(
+                "workflow %s: its task failed: %s", name, message, extra=about(execution.state)
+            )
         group.dispatcher.let_go(execution)
         group.dispatcher.forget_cached(execution.run_key)
         if verdict is Verdict.STALE:

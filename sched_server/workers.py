@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from sched_sdk.api.v1 import worker_service_pb2 as pb
@@ -19,12 +20,15 @@ class Outbox:
     """What waits to be sent on one stream. The stream's writer takes all of it
     at once, so that whatever one commit yields travels in one frame."""
 
-    __slots__ = ("_frame", "_wake", "closed")
+    __slots__ = ("_frame", "_since", "_wake", "closed", "waited_s")
 
     def __init__(self) -> None:
         self._frame: pb.EngineFrame | None = None
         self._wake = asyncio.Event()
+        self._since = 0.0
         self.closed = False
+        self.waited_s = 0.0
+        """How long the frame that was taken last had been there."""
 
     @property
     def frame(self) -> pb.EngineFrame:
@@ -32,6 +36,7 @@ class Outbox:
         frame = self._frame
         if frame is None:
             frame = self._frame = pb.EngineFrame()
+            self._since = time.monotonic()
             self._wake.set()
         return frame
 
@@ -43,6 +48,7 @@ class Outbox:
             self._wake.clear()
             await self._wake.wait()
         frame, self._frame = self._frame, None
+        self.waited_s = time.monotonic() - self._since
         return [frame] if frame.ByteSize() <= FRAME_BYTES else _split(frame)
 
     def close(self) -> None:

@@ -41,7 +41,7 @@ class ClusterService(rpc.ClusterServiceServicer):
         try:
             return await self._status()
         except Exception as error:
-            await abort(context, error)
+            await abort(context, error, self._host.measures)
 
     async def _status(self) -> pb.GetStatusResponse:
         host = self._host

@@ -15,6 +15,8 @@ from sched_server.store.port import StoreDataError, StoreError
 if TYPE_CHECKING:
     from typing import Any
 
+    from sched_server.observability.measures import Measures
+
 logger = logging.getLogger("sched.engine")
 
 _CODES: dict[str, grpc.StatusCode] = {
@@ -54,9 +56,12 @@ def call_error(error: BaseException) -> pb.CallError:
 _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
 
-async def abort(context: grpc.aio.ServicerContext[Any, Any], error: BaseException) -> NoReturn:
+async def abort(
+    context: grpc.aio.ServicerContext[Any, Any], error: BaseException, measures: Measures
+) -> NoReturn:
     """End a unary or streaming RPC with the error."""
     told = call_error(error)
+    measures.errors[told.reason] += 1
     reason = common_pb2.ErrorReason.Name(told.reason).removeprefix("ERROR_REASON_")
     metadata = [("sched-reason", reason)]
     leader = getattr(error, "leader", "")

@@ -98,6 +98,9 @@ class ClientStream:
             self._calls.pop(call.id, None)
 
     def _reply(self, call_id: int, **outcome: Any) -> None:
+        error = outcome.get("error")
+        if error is not None:
+            self._engine.measures.errors[error.reason] += 1
         self._replies.append(pb.Reply(id=call_id, **outcome))
         self._wake.set()
 

@@ -56,7 +56,7 @@ class WorkerService(rpc.WorkerServiceServicer):
             engine = self._host.leading()
             _check_hello(engine.settings.api_limits, first.hello)
         except Exception as error:
-            await abort(context, error)
+            await abort(context, error, self._host.measures)
         session = engine.sessions.join(first.hello)
         logger.info("worker %s connected", session.identity)
         link = WorkerLink(
@@ -71,6 +71,7 @@ class WorkerService(rpc.WorkerServiceServicer):
             engine.sessions.start(session)
             reader = asyncio.ensure_future(_read(request_iterator, link, session))
             while frames := await session.outbox.take():
+                engine.measures.dispatch_seconds.observe(session.outbox.waited_s)
                 for frame in frames:
                     yield frame
         finally:
@@ -93,7 +94,7 @@ class WorkerService(rpc.WorkerServiceServicer):
             report = read_report(engine.settings.api_limits, request, claim.seq, claim.dispatch)
             await engine.report_activity(claim.run_id, report)
         except Exception as error:
-            await abort(context, error)
+            await abort(context, error, self._host.measures)
         return pb.CompleteActivityResponse()
 
     async def HeartbeatActivity(  # noqa: N802
@@ -109,7 +110,7 @@ class WorkerService(rpc.WorkerServiceServicer):
             heartbeat = HeartbeatActivity(seq=claim.seq, dispatch=claim.dispatch, details=details)
             cancel = await engine.report_activity(claim.run_id, heartbeat)
         except Exception as error:
-            await abort(context, error)
+            await abort(context, error, self._host.measures)
         return pb.HeartbeatActivityResponse(cancel_requested=cancel)
 
     async def GetTaskHistory(  # noqa: N802
@@ -133,7 +134,7 @@ class WorkerService(rpc.WorkerServiceServicer):
                 after = rows[-1].event_id
                 yield pb.TaskHistoryPage(events=[event.data for event in rows])
         except Exception as error:
-            await abort(context, error)
+            await abort(context, error, self._host.measures)
 
 
 def _welcome(engine: Engine) -> pb.EngineWelcome:

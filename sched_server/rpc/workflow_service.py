@@ -41,7 +41,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
         try:
             engine = self._host.leading()
         except NotLeading as error:
-            await abort(context, error)
+            await abort(context, error, self._host.measures)
         stream = ClientStream(engine)
         self._streams.add(stream)
         reader = asyncio.ensure_future(stream.read(request_iterator))
@@ -64,7 +64,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
                 self._host.leading()
             return response
         except Exception as error:
-            await abort(context, error)
+            await abort(context, error, self._host.measures)
 
     async def StartWorkflow(self, request: Any, context: Context) -> Any:  # noqa: N802
         return await self._unary("start_workflow", request, context)
@@ -100,7 +100,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
                 raise edge.invalid(f"page_size is {request.page_size}; it must be 0 or more")
             return await _page(engine, row, request.after_event_id, request.page_size)
         except Exception as error:
-            await abort(context, error)
+            await abort(context, error, self._host.measures)
 
     async def FollowHistory(  # noqa: N802
         self, request: pb.FollowHistoryRequest, context: Context
@@ -109,7 +109,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
             engine = self._host.leading()
             row = await _row(engine, request)
         except Exception as error:
-            await abort(context, error)
+            await abort(context, error, self._host.measures)
         watchers = engine.group.watchers
         changed = watchers.follow(row.run_key)
         after = request.after_event_id
@@ -129,7 +129,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
                 await changed.wait()
                 self._host.leading()
         except Exception as error:
-            await abort(context, error)
+            await abort(context, error, self._host.measures)
         finally:
             watchers.unfollow(row.run_key, changed)
 

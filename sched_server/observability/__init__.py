@@ -1,0 +1,1 @@
+"""What an engine says about itself: metrics, health, fields of log records."""
