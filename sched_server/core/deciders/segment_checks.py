@@ -85,7 +85,10 @@ def _over_limit(
         )
     if request.commands and type(request.commands[-1]) in CLOSING:
         return None  # ending is always allowed
-    remedy = "split the work over several workflows, or raise the engine's limit and the workflow goes on"
+    remedy = (
+        "split the work over several workflows, or raise the engine's limit; then the workflow "
+        "goes on"
+    )
     events = state.last_event_id + 1 + len(request.commands)
     if events > limits.history_events:
         return over, (
