@@ -44,6 +44,20 @@ def attributes(event: HistoryEvent):  # type: ignore[no-untyped-def]
     return getattr(event, event.WhichOneof("attributes"))
 
 
+def check_job(job: Job, events: list[HistoryEvent]) -> None:
+    """It ended as it must, and so says its history."""
+    status, result = job.outcome
+    assert status == job.status, f"{job.workflow_id} ended {status}: {result}"
+    if status == "COMPLETED":
+        assert result == job.result, job.workflow_id
+    elif job.result is not None:
+        assert job.result in result, job.workflow_id
+    check_shape(events)
+    check_signals(job, events)
+    check_timers(events)
+    check_replay(job, events)
+
+
 def check_shape(events: list[HistoryEvent]) -> None:
     """Ids dense, time monotone, one end and it is last, everything at most once."""
     names = [type_name(event) for event in events]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sched_sdk import Client, WorkflowFailedError
 from tests.crash import app
+
+if TYPE_CHECKING:
+    from sched_sdk.api.v1.history_pb2 import HistoryEvent
 
 
 @dataclass
@@ -81,3 +84,7 @@ async def run_job(client: Client, job: Job, rng: random.Random) -> None:
         job.outcome = ("COMPLETED", await handle.result())
     except WorkflowFailedError as error:
         job.outcome = (error.status, str(error.__cause__))
+
+
+async def read_history(client: Client, job: Job) -> list[HistoryEvent]:
+    return [event.raw async for event in client.workflow(job.workflow_id).history()]

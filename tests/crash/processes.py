@@ -28,6 +28,7 @@ class Member:
     arguments: list[str]
     environment: dict[str, str]
     folder: Path
+    program: tuple[str, ...] = ("-m", "sched_cli")
     process: subprocess.Popen[bytes] | None = None
     kills: int = 0
 
@@ -35,7 +36,7 @@ class Member:
         log = (self.folder / f"{self.name}.log").open("ab")
         with log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sched_cli", *self.arguments],
+                [sys.executable, *self.program, *self.arguments],
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
@@ -51,6 +52,11 @@ class Member:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             self.kills += 1
+
+    def signal(self, number: signal.Signals) -> None:
+        """To the process alone, which may handle it."""
+        assert self.process is not None
+        self.process.send_signal(number)
 
     @property
     def log(self) -> str:

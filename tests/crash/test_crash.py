@@ -17,13 +17,11 @@ import pytest
 
 from sched_sdk import Client
 from tests.crash import checks
-from tests.crash.load import Job, make_jobs, run_job
+from tests.crash.load import Job, make_jobs, read_history, run_job
 from tests.crash.processes import Cluster
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from sched_sdk.api.v1.history_pb2 import HistoryEvent
 
 JOBS = 200
 SECONDS = float(os.environ.get("CRASH_SECONDS", "30"))
@@ -44,14 +42,14 @@ async def test_nothing_is_lost_or_repeated_whatever_is_killed(tmp_path: Path) ->
             await _kill_at_random(cluster, rng)
             async with asyncio.timeout(FINISH_WITHIN_S):
                 await running
-            histories = {job.workflow_id: await _history(client, job) for job in jobs}
+            histories = {job.workflow_id: await read_history(client, job) for job in jobs}
     except BaseException:
         _show_logs(cluster)
         raise
     finally:
         cluster.stop()
     for job in jobs:
-        _check(job, histories[job.workflow_id])
+        checks.check_job(job, histories[job.workflow_id])
     repeated = checks.check_activities(cluster.ledger, histories)
     kills = {member.name: member.kills - 1 for member in cluster.members}
     events = sum(len(history) for history in histories.values())
@@ -76,23 +74,6 @@ async def _kill_at_random(cluster: Cluster, rng: random.Random) -> None:
         if rng.random() < 0.3:
             await asyncio.sleep(rng.uniform(0.0, 1.0))
         member.start()
-
-
-async def _history(client: Client, job: Job) -> list[HistoryEvent]:
-    return [event.raw async for event in client.workflow(job.workflow_id).history()]
-
-
-def _check(job: Job, events: list[HistoryEvent]) -> None:
-    status, result = job.outcome
-    assert status == job.status, f"{job.workflow_id} ended {status}: {result}"
-    if status == "COMPLETED":
-        assert result == job.result, job.workflow_id
-    elif job.result is not None:
-        assert job.result in result, job.workflow_id
-    checks.check_shape(events)
-    checks.check_signals(job, events)
-    checks.check_timers(events)
-    checks.check_replay(job, events)
 
 
 def _show_logs(cluster: Cluster) -> None:

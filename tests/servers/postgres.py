@@ -99,6 +99,17 @@ class PostgresServer:
             process.send_signal(how)
             process.wait(_START_S)
 
+    def crash(self) -> None:
+        """SIGKILL; its children notice, and the memory that they share is free after them."""
+        assert self._process is not None
+        children = _children(self._process.pid)
+        self.stop(signal.SIGKILL)
+        deadline = time.monotonic() + _START_S
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the children of a killed Postgres live on")
+            time.sleep(0.005)
+
     def remove(self) -> None:
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -127,6 +138,11 @@ def _binaries() -> Path:
             "SCHED_TEST_POSTGRES_DSN."
         )
     return Path(package.origin).parent / "pginstall18" / "bin"
+
+
+def _children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
 
 
 def _free_port() -> int:
