@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sched_cli import logs, loops
 from sched_cli.errors import CliError, UsageError
-from sched_cli.options import DEFAULT_PORT
+from sched_cli.options import DEFAULT_METRICS_PORT, DEFAULT_PORT
 from sched_cli.render import console
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class DevServer:
     """A path, or ":memory:"."""
     host: str
     port: int
+    metrics_port: int | None
+    """None: the usual one, or a free one if that is taken."""
     targets: tuple[str, ...]
     task_queue: str
     grace_s: float
@@ -48,7 +50,7 @@ class DevServer:
                 find_targets(self.targets)  # a wrong name is said before anything starts
             engine = await self._start_engine()
             try:
-                self._say_what_serves(engine.address)
+                self._say_what_serves(engine)
                 supervisor = self._start_worker(engine.address) if self.targets else None
                 await _first_of(stop.wait(), engine.wait())
                 # Someone who stops the dev server waits for their prompt, and its
@@ -65,7 +67,15 @@ class DevServer:
         if database != MEMORY:
             database = Path(database)
             _make_folder(database)
-        server = EngineServer(EngineSettings(db=database, host=self.host, port=self.port))
+        asked = self.metrics_port
+        settings = EngineSettings(
+            db=database,
+            host=self.host,
+            port=self.port,
+            metrics_port=DEFAULT_METRICS_PORT if asked is None else asked,
+            metrics_port_may_differ=asked is None,
+        )
+        server = EngineServer(settings)
         try:
             await server.start()
         except EngineStartError as error:
@@ -84,10 +94,14 @@ class DevServer:
         supervisor.start()
         return supervisor
 
-    def _say_what_serves(self, address: str) -> None:
+    def _say_what_serves(self, engine: EngineServer) -> None:
+        address = engine.address
         state = "in memory, forgotten at the end" if self.database == MEMORY else self.database
         console.labelled("engine", address, "green")
         console.labelled("state", state)
+        taken = self.metrics_port is None and engine.metrics_port != DEFAULT_METRICS_PORT
+        note = f" ({DEFAULT_METRICS_PORT} is taken)" if taken else ""
+        console.labelled("metrics", f"{engine.metrics_url}{note}")
         if not self.targets:
             console.labelled("next", f"sched worker app.py --reload{self._engine_option(address)}")
 

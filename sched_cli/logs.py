@@ -3,7 +3,9 @@
     SCHED_LOG_LEVEL    debug, info, warning or error
     SCHED_LOG_FORMAT   text or json
 
-An app that sets up logging itself, when it is imported, keeps its own set-up.
+A record's `extra` becomes fields of its JSON object. Passwords in addresses
+are struck out in both formats. An app that sets up logging itself, when it is
+imported, keeps its own set-up.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sched_cli.errors import UsageError
 
@@ -28,6 +31,11 @@ _LEVELS = {
     "error": logging.ERROR,
 }
 _FORMATS = ("text", "json")
+
+# What every record has; the rest came with `extra`.
+_OWN_ATTRIBUTES = frozenset({*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"})
+_USER_AND_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/]+@", re.IGNORECASE)
+_PASSWORD = re.compile(r"(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
 
 
 def set_up(*, default_level: str) -> None:
@@ -62,6 +70,11 @@ def only_warnings(logger: str) -> Iterator[None]:
         named.setLevel(before)
 
 
+def redact(text: str) -> str:
+    """Without the passwords of addresses and of connection strings."""
+    return _PASSWORD.sub(r"\1***", _USER_AND_PASSWORD.sub(r"\1***@", text))
+
+
 class _TextFormatter(logging.Formatter):
     """ "10:41:02 warning  sched.worker  lost the engine"."""
 
@@ -70,19 +83,31 @@ class _TextFormatter(logging.Formatter):
         text = f"{time} {record.levelname.lower():<8} {record.name}  {record.getMessage()}"
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
-        return text
+        return redact(text)
 
 
 class _JsonFormatter(logging.Formatter):
-    """One object a line: time, level, logger, message, exception."""
+    """One object a line: time, level, component, logger, message, exception, and
+    what the record carries besides."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {
+        fields: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "level": record.levelname.lower(),
+            "component": _component(record.name),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redact(record.getMessage()),
         }
+        for name, value in record.__dict__.items():
+            if name not in _OWN_ATTRIBUTES and name not in fields:
+                plain = isinstance(value, int | float | bool | None)
+                fields[name] = value if plain else redact(str(value))
         if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
+            fields["exception"] = redact(self.formatException(record.exc_info))
         return json.dumps(fields, ensure_ascii=False)
+
+
+def _component(logger: str) -> str:
+    """ "engine" for "sched.engine"; "app" for a logger that is not ours."""
+    first, _, rest = logger.partition(".")
+    return rest.partition(".")[0] if first == "sched" and rest else "app"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 DEFAULT_PORT = 50051
+DEFAULT_METRICS_PORT = 9090
 DEFAULT_ENGINE = f"localhost:{DEFAULT_PORT}"
 
 
@@ -49,6 +50,17 @@ GraceOption = Annotated[
         min=0,
         envvar="SCHED_SHUTDOWN_GRACE_SECONDS",
         help="How long running activities may take to finish after SIGTERM or a reload.",
+    ),
+]
+MetricsPortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=0,
+        max=65535,
+        envvar="SCHED_METRICS_PORT",
+        show_default=False,
+        help="Serve /metrics, /healthz and /readyz here; 0 picks a free port.",
     ),
 ]
 WorkflowIdArgument = Annotated[

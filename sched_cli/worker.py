@@ -26,14 +26,25 @@ async def serve_app(
     options: WorkerOptions,
     stop: StopRequest,
     report: Callable[[ChildReport], None],
+    *,
+    metrics_port_comes: bool = False,
 ) -> None:
     """Serve until `stop` is requested; `report` hears of every change of state.
 
     After a gentle stop running activities have the grace period to finish; what
     is still running then, or at once after an urgent stop, is handed back to the
     engine and runs again elsewhere.
+
+    `metrics_port_comes`: wait for the metrics port if it is taken, instead of
+    raising UsageError.
     """
     from sched_sdk import Worker
+
+    metrics = None
+    if options.metrics_port is not None:
+        from sched_cli.worker_metrics import WorkerMetricsServer
+
+        metrics = WorkerMetricsServer(options.metrics_host, options.metrics_port)
 
     worker = Worker(
         options.engine,
@@ -42,7 +53,10 @@ async def serve_app(
         activities=app.activities,
         build_id=app.build_id,
         graceful_shutdown=options.grace_s,
+        metrics=None if metrics is None else metrics.registry,
     )
+    if metrics is not None:
+        await metrics.start(worker, wait_for_port=metrics_port_comes)
     running = asyncio.create_task(worker.run(), name="worker")
     telling = asyncio.create_task(_tell_when_ready(worker, app, report))
     stopping = asyncio.create_task(_stop_when_asked(worker, running, stop, report))
@@ -55,6 +69,8 @@ async def serve_app(
         telling.cancel()
         stopping.cancel()
         await asyncio.wait([telling, stopping])
+        if metrics is not None:
+            await metrics.close()
 
 
 async def _tell_when_ready(worker: Worker, app: App, report: Callable[[ChildReport], None]) -> None:

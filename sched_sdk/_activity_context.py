@@ -144,11 +144,11 @@ class ActivityContext:
             self._logger = _ActivityLogger(
                 logger,
                 {
-                    "sched_workflow_id": self.info.workflow_id,
-                    "sched_run_id": self.info.run_id,
-                    "sched_workflow_type": self.info.workflow_type,
-                    "sched_activity": self.info.activity_name,
-                    "sched_attempt": self.info.attempt,
+                    "workflow_id": self.info.workflow_id,
+                    "run_id": self.info.run_id,
+                    "workflow_name": self.info.workflow_type,
+                    "activity_name": self.info.activity_name,
+                    "attempt": self.info.attempt,
                 },
             )
         return self._logger

@@ -319,7 +319,7 @@ class WorkflowContext:
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """Logs once: it is silent in replay. Records carry `workflow_id`,
-        `run_id` and `workflow_type`."""
+        `run_id` and `workflow_name`."""
         if self._logger is None:
             self._logger = _WorkflowLogger(self._facts)
         return self._logger
@@ -332,7 +332,7 @@ class _WorkflowLogger(logging.LoggerAdapter[logging.Logger]):
             {
                 "workflow_id": facts.workflow_id,
                 "run_id": facts.run_id,
-                "workflow_type": facts.workflow_type,
+                "workflow_name": facts.workflow_type,
             },
         )
         self._facts = facts

@@ -77,6 +77,11 @@ class EngineServer:
         return self._observed.url
 
     @property
+    def metrics_port(self) -> int:
+        """The port of `metrics_url`; 0 if there is none."""
+        return self._observed.port
+
+    @property
     def engine(self) -> Engine:
         """The engine of the current term; raises Unavailable while it stands by."""
         return self.host.leading()
@@ -90,13 +95,13 @@ class EngineServer:
         # The port first: two engines on one port is the commonest mistake.
         server = grpc.aio.server(options=self._options())
         port = self._bind(server)
-        await self._observed.open()
         self.address = _join(self.settings.host, port)
         try:
+            await self._observed.open()
             backend = backend_of(self.settings)
             self._store = backend.store
             await backend.store.open()
-        except StoreError as error:
+        except (StoreError, EngineStartError) as error:
             await server.stop(0)
             await self._observed.close()
             if self._store is not None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sched_cli.options import DEFAULT_PORT, GraceOption, TaskQueueOption
+from sched_cli.options import DEFAULT_PORT, GraceOption, MetricsPortOption, TaskQueueOption
 
 DEFAULT_DATABASE = ".sched/dev.db"
 
@@ -34,6 +34,7 @@ def dev(
         int,
         typer.Option("--port", min=0, max=65535, envvar="SCHED_PORT", help="0 picks a free one."),
     ] = DEFAULT_PORT,
+    metrics_port: MetricsPortOption = None,
     task_queue: TaskQueueOption = "default",
     grace: GraceOption = 8.0,
 ) -> None:
@@ -45,6 +46,7 @@ def dev(
         database=db,
         host=host,
         port=port,
+        metrics_port=metrics_port,
         targets=tuple(app or ()),
         task_queue=task_queue,
         grace_s=grace,

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sched_cli.options import DEFAULT_ENGINE, EngineOption, GraceOption, TaskQueueOption
+from sched_cli.options import (
+    DEFAULT_ENGINE,
+    EngineOption,
+    GraceOption,
+    MetricsPortOption,
+    TaskQueueOption,
+)
 
 if TYPE_CHECKING:
     from sched_cli.reload.protocol import WorkerOptions
@@ -23,12 +29,26 @@ def worker(
     task_queue: TaskQueueOption = "default",
     grace: GraceOption = 8.0,
     engine: EngineOption = DEFAULT_ENGINE,
+    metrics_port: MetricsPortOption = None,
+    metrics_host: Annotated[
+        str,
+        typer.Option(
+            "--metrics-host", envvar="SCHED_METRICS_HOST", help="The address to serve them on."
+        ),
+    ] = "127.0.0.1",
 ) -> None:
     """Run a worker that serves the app's workflows and activities."""
     from sched_cli import loops
     from sched_cli.reload.protocol import WorkerOptions
 
-    options = WorkerOptions(tuple(targets), engine, task_queue, grace)
+    options = WorkerOptions(
+        tuple(targets),
+        engine,
+        task_queue,
+        grace,
+        metrics_host=metrics_host,
+        metrics_port=metrics_port,
+    )
     loops.run(_run_with_reload(options) if reload else _run(options))
 
 

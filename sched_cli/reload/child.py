@@ -64,7 +64,8 @@ def _serve(app: App, options: WorkerOptions, link: SupervisorLink) -> None:
                 os._exit(1)
 
             link.when_gone = stop_or_exit
-            await serve_app(app, options, stop, link.report)
+            # The process with the code from before may still have the port.
+            await serve_app(app, options, stop, link.report, metrics_port_comes=True)
 
     loops.run(serve())
 

@@ -56,6 +56,9 @@ class WorkerOptions:
     grace_s: float
     """How long running activities may take to finish after SIGTERM."""
     debug: bool = False
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None
+    """None: no metrics."""
 
     def encode(self) -> str:
         """As a command line argument."""

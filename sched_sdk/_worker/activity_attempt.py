@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ class ActivityAttempt:
         send_heartbeat: Callable[[ActivityTask, common_pb2.Payload | None], None],
     ) -> None:
         self.message = message
+        self.began = time.monotonic()
         self._definition = definition
         self._threads = threads
         self._loop = asyncio.get_running_loop()

@@ -8,6 +8,7 @@ the claims for what is running, and with the reports that were kept.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from sched_sdk._failures import failure_from_exception
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from sched_sdk._worker.outbox import Outbox
     from sched_sdk._worker.registry import Registry
+    from sched_sdk._worker.tally import Tally
     from sched_sdk.api.v1 import common_pb2
     from sched_sdk.api.v1.worker_service_pb2 import (
         ActivityClaim,
@@ -39,13 +41,21 @@ _CLEAN_UP_S = 1.0
 class ActivityRunner:
     """All activities of a worker, by dispatch number."""
 
-    def __init__(self, registry: Registry, outbox: Outbox, *, maximum_concurrent: int) -> None:
+    def __init__(
+        self, registry: Registry, outbox: Outbox, tally: Tally, *, maximum_concurrent: int
+    ) -> None:
         self._registry = registry
         self._outbox = outbox
+        self._tally = tally
         self._threads = ThreadPool(maximum_concurrent, "sched-activity")
         self._running: dict[int, ActivityAttempt] = {}
         self._unacknowledged: dict[int, tuple[ActivityClaim, bytes]] = {}
         self.draining = False
+
+    @property
+    def running(self) -> int:
+        """How many attempts are being worked on."""
+        return len(self._running)
 
     @property
     def busy(self) -> bool:
@@ -111,6 +121,7 @@ class ActivityRunner:
     def _ended(self, attempt: ActivityAttempt, report: ActivityReport) -> None:
         if self._running.pop(report.dispatch, None) is None:
             return  # lost or handed back meanwhile
+        self._tally.activity_ended(report, time.monotonic() - attempt.began)
         if report.HasField("failure") and attempt.heartbeats.flush():
             # The next attempt begins with what this one said last, so the
             # heartbeat must be there before the failure.

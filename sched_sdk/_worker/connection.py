@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sched_sdk._worker.outbox import Outbox
+    from sched_sdk._worker.tally import Tally
 
 __all__ = ["WorkerConnection"]
 
@@ -52,14 +53,17 @@ class WorkerConnection:
         *,
         first_frame: Callable[[], bytes],
         receive: Callable[[worker_service_pb2.EngineFrame], None],
+        tally: Tally,
     ) -> None:
         self._rotation = Rotation(addresses)
         self._outbox = outbox
         self._first_frame = first_frame
         self._receive = receive
+        self._tally = tally
         self._epoch = 0
         self._problem = ""
         self._announced: bool | None = None
+        self._has_connected = False
         self.channel: grpc.aio.Channel | None = None
         """The connection of the current stream; None while there is none."""
 
@@ -168,6 +172,9 @@ class WorkerConnection:
 
     def _announce_welcome(self, welcome: worker_service_pb2.EngineWelcome) -> None:
         again = " again" if self._announced is False else ""
+        if self._has_connected:
+            self._tally.reconnects += 1
+        self._has_connected = True
         logger.info(
             "connected to the engine at %s%s (version %s)",
             self._rotation.current,

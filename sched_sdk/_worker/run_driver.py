@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sched_sdk._definitions import WorkflowDefinition
     from sched_sdk._replay.steps import StepCall, StepOutcome
     from sched_sdk._worker.activations import ActivationGuard
+    from sched_sdk._worker.tally import Tally
     from sched_sdk.api.v1.worker_service_pb2 import Command, SegmentAck, WorkflowSegment
 
 __all__ = ["FailureCause", "RunDriver", "RunHost"]
@@ -60,6 +61,8 @@ class RunHost(Protocol):
     def guard(self) -> ActivationGuard: ...
     @property
     def draining(self) -> bool: ...
+    @property
+    def tally(self) -> Tally: ...
 
     def send(self, entry: bytes) -> None: ...
 
@@ -99,6 +102,7 @@ class RunDriver:
         self.dead = False
         self._host = host
         self._run = WorkflowRun(definition)
+        self.workflow_name = definition.name
         self._name = f"{definition.name} {workflow_id}"
         self._segment: WorkflowSegment | None = None
         self._commands: list[Command] = []
@@ -167,6 +171,7 @@ class RunDriver:
         elif ack.outcome == worker_service_pb2.SegmentAck.OUTCOME_RETRY:
             self._host.loop.call_later(_RETRY_S, self._send_again, segment)
         else:
+            self._host.tally.workflow_tasks["rejected"] += 1
             self.evict()
             self._host.discard(self)
 
@@ -180,6 +185,7 @@ class RunDriver:
                 self._pump()
             return
         self.dispatch = 0
+        self._host.tally.workflow_tasks["completed"] += 1
         self._run.acknowledge(ack.base, ack.time_us)
         if self._run.closed:
             self.evict()

@@ -15,6 +15,7 @@ from sched_sdk._worker.activity_runner import ActivityRunner
 from sched_sdk._worker.connection import WorkerConnection
 from sched_sdk._worker.outbox import Outbox
 from sched_sdk._worker.step_runner import StepRunner
+from sched_sdk._worker.tally import Load
 from sched_sdk._worker.watchdog import Watchdog
 from sched_sdk._worker.workflow_runner import WorkflowRunner
 from sched_sdk.api.v1 import worker_service_pb2
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import grpc.aio
 
     from sched_sdk._worker.registry import Registry
+    from sched_sdk._worker.tally import Tally
 
 __all__ = ["WorkerSession"]
 
@@ -42,6 +44,7 @@ class WorkerSession:
         hello: worker_service_pb2.WorkerHello,
         addresses: tuple[str, ...],
         *,
+        tally: Tally,
         max_cached: int,
         on_ready: Callable[[], None] | None,
     ) -> None:
@@ -55,19 +58,24 @@ class WorkerSession:
         self._watchdog = Watchdog()
         self._steps = StepRunner()
         self._connection = WorkerConnection(
-            addresses, self._outbox, first_frame=self._first_frame, receive=self._receive
+            addresses,
+            self._outbox,
+            first_frame=self._first_frame,
+            receive=self._receive,
+            tally=tally,
         )
         self._workflows = WorkflowRunner(
             registry,
             self._outbox,
             self._steps,
             self._watchdog.guard,
+            tally,
             maximum_cached=max_cached,
             channel=self._channel,
             changed=self._changed.set,
         )
         self._activities = ActivityRunner(
-            registry, self._outbox, maximum_concurrent=hello.activity_slots
+            registry, self._outbox, tally, maximum_concurrent=hello.activity_slots
         )
         self._renewal = self._loop.call_later(self._task_timeout_s / 3, self._renew)
 
@@ -90,6 +98,21 @@ class WorkerSession:
                 while self._workflows.busy or self._activities.busy:
                     self._changed.clear()
                     await self._changed.wait()
+
+    @property
+    def load(self) -> Load:
+        return Load(
+            workflow_tasks=self._workflows.in_hand,
+            activities=self._activities.running,
+            cached_runs=self._workflows.cached,
+            connected=self.connected,
+            blocked_s=self._watchdog.blocked_s,
+        )
+
+    @property
+    def draining(self) -> bool:
+        """It takes no more tasks."""
+        return self._workflows.draining
 
     @property
     def connected(self) -> bool:

@@ -27,6 +27,8 @@ __all__ = ["Watchdog"]
 logger = logging.getLogger("sched.worker")
 
 _BEAT_S = 0.25
+# A turn that comes so late was held up by code, not by the system's scheduler.
+_LATE_S = 0.05
 _SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARIES = tuple(
     {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -42,6 +44,8 @@ class Watchdog:
 
     def __init__(self, *, warn_after_s: float = 1.0, interrupt_after_s: float = 10.0) -> None:
         self._loop = asyncio.get_running_loop()
+        self.blocked_s = 0.0
+        """For how long, in all, the loop could not take its turn."""
         self._thread_id = threading.get_ident()
         self._warn_after_s = warn_after_s
         self._beat_s = min(_BEAT_S, warn_after_s / 4)
@@ -56,7 +60,11 @@ class Watchdog:
         self._timer.cancel()
 
     def _beat(self) -> None:
-        self._mark = time.monotonic()
+        now = time.monotonic()
+        late = now - self._mark - self._beat_s
+        if late > _LATE_S:
+            self.blocked_s += late
+        self._mark = now
         self._timer = self._loop.call_later(self._beat_s, self._beat)
 
     def _watch(self) -> None:

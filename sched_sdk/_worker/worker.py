@@ -16,6 +16,7 @@ from sched_sdk._definitions import check_name
 from sched_sdk._policy import as_timedelta
 from sched_sdk._worker.registry import Registry
 from sched_sdk._worker.session import WorkerSession
+from sched_sdk._worker.tally import Load, Tally
 from sched_sdk.api.v1 import worker_service_pb2
 from sched_sdk.errors import DefinitionError
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
+
+    from prometheus_client import CollectorRegistry
+
+    from sched_sdk._worker.metrics import WorkerMetrics
 
 __all__ = ["Worker"]
 
@@ -52,6 +57,8 @@ class Worker:
       code (a hash of the source files).
     - `on_ready` is called when the engine has welcomed the worker for the
       first time.
+    - `metrics` is a registry of prometheus_client, in which the worker's metrics
+      are until it has stopped; each worker of a process needs its own.
 
     Raises DefinitionError for what is declared wrongly: functions that are not
     decorated, two of one name, nothing to serve, limits below 1.
@@ -71,6 +78,7 @@ class Worker:
         identity: str | None = None,
         build_id: str | None = None,
         on_ready: Callable[[], None] | None = None,
+        metrics: CollectorRegistry | None = None,
     ) -> None:
         limits = {
             "max_concurrent_activities": max_concurrent_activities,
@@ -98,6 +106,8 @@ class Worker:
             workflow_task_slots=max_concurrent_workflow_tasks,
             activity_slots=max_concurrent_activities,
         )
+        self._tally = Tally()
+        self._metrics = None if metrics is None else self._publish(metrics)
         self._session: WorkerSession | None = None
         self._runner: asyncio.Task[None] | None = None
 
@@ -114,6 +124,16 @@ class Worker:
     @property
     def task_queue(self) -> str:
         return self._hello.task_queue
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has a stream to an engine right now."""
+        return self._session is not None and self._session.connected
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes no more tasks, because it was told to drain or to stop."""
+        return self._session is not None and self._session.draining
 
     async def run(self) -> None:
         """Work until `stop` is called. Cancelling this stops at once: what is
@@ -172,10 +192,14 @@ class Worker:
                 self._registry,
                 self._hello,
                 self._addresses,
+                tally=self._tally,
                 max_cached=self._max_cached,
                 on_ready=self._on_ready,
             )
             self._runner = asyncio.create_task(self._session.run(), name="sched-worker")
+            metrics = self._metrics
+            if metrics is not None:
+                self._runner.add_done_callback(lambda _: metrics.close())
 
     async def _stop_within(self, graceful_s: float) -> None:
         session, runner = self._session, self._runner
@@ -191,3 +215,14 @@ class Worker:
             runner.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await runner
+
+    def _publish(self, registry: CollectorRegistry) -> WorkerMetrics:
+        from sched_sdk._worker.metrics import WorkerMetrics
+
+        return WorkerMetrics(
+            registry,
+            self._tally,
+            lambda: Load() if self._session is None else self._session.load,
+            workflow_task_slots=self._hello.workflow_task_slots,
+            activity_slots=self._hello.activity_slots,
+        )

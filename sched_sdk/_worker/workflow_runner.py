@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sched_sdk._worker.registry import Registry
     from sched_sdk._worker.run_driver import FailureCause
     from sched_sdk._worker.step_runner import StepRunner
+    from sched_sdk._worker.tally import Tally
     from sched_sdk.api.v1.worker_service_pb2 import SegmentAck, WorkflowTask
 
 __all__ = ["WorkflowRunner"]
@@ -54,6 +55,7 @@ class WorkflowRunner:
         outbox: Outbox,
         steps: StepRunner,
         guard: ActivationGuard,
+        tally: Tally,
         *,
         maximum_cached: int,
         channel: Callable[[], grpc.aio.Channel | None],
@@ -61,6 +63,7 @@ class WorkflowRunner:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.guard = guard
+        self.tally = tally
         self.draining = False
         self._registry = registry
         self._outbox = outbox
@@ -79,10 +82,12 @@ class WorkflowRunner:
             try:
                 self._receive(task)
             except SchedError as error:
-                logger.error("workflow %s: %s", task.workflow_id, error)
+                logger.error("workflow %s: %s", task.workflow_id, error, extra=_about(task))
             except Exception:
                 # Not renewed any more, so the engine gives it out again.
-                logger.exception("a task of workflow %s could not be begun", task.workflow_id)
+                logger.exception(
+                    "a task of workflow %s could not be begun", task.workflow_id, extra=_about(task)
+                )
 
     def receive_acks(self, acks: Iterable[SegmentAck]) -> None:
         for ack in acks:
@@ -101,6 +106,16 @@ class WorkflowRunner:
             entry = driver.unacknowledged
             if entry:
                 yield entry
+
+    @property
+    def in_hand(self) -> int:
+        """How many tasks are being worked on."""
+        return self._cache.busy_count + len(self._loading)
+
+    @property
+    def cached(self) -> int:
+        """How many runs are in memory."""
+        return len(self._cache)
 
     @property
     def busy(self) -> bool:
@@ -158,6 +173,8 @@ class WorkflowRunner:
         driver = RunDriver(self, task.run_id, task.workflow_id, definition)
         driver.take(task.dispatch, task.base)
         self._cache.set_busy(driver)
+        if task.base:
+            self.tally.replays += 1
         return driver
 
     # -- long histories --------------------------------------------------------------
@@ -179,10 +196,11 @@ class WorkflowRunner:
                 "the history of workflow %s could not be read (%s); its task goes back",
                 task.workflow_id,
                 call_details(error),
+                extra=_about(task),
             )
             await self._in_callback(self._give_up_loading, task, driver)
         except SchedError as error:
-            logger.error("workflow %s: %s", task.workflow_id, error)
+            logger.error("workflow %s: %s", task.workflow_id, error, extra=_about(task))
         finally:
             known = self._loading.get(task.run_id)
             if known is not None and known[0] is task:
@@ -262,6 +280,7 @@ class WorkflowRunner:
     def answered(self, driver: RunDriver) -> None:
         self._cache.set_idle(driver)
         for surplus in self._cache.surplus():
+            self.tally.evictions += 1
             surplus.evict()
             self._outbox.evicted(surplus.run_id)
 
@@ -269,6 +288,7 @@ class WorkflowRunner:
         self._cache.remove(driver)
 
     def hand_back(self, driver: RunDriver) -> None:
+        self.tally.workflow_tasks["returned"] += 1
         self._cache.remove(driver)
         self._outbox.hand_back(driver.dispatch)
         self._changed()
@@ -278,7 +298,11 @@ class WorkflowRunner:
     ) -> None:
         self._cache.remove(driver)
         logger.error(
-            "workflow %s cannot go on: %s", driver.workflow_id, error, exc_info=_unexpected(error)
+            "workflow %s cannot go on: %s",
+            driver.workflow_id,
+            error,
+            exc_info=_unexpected(error),
+            extra={**_about(driver), "workflow_name": driver.workflow_name},
         )
         self._send_failure(driver.run_id, driver.dispatch, driver.task_base, cause, error)
 
@@ -290,6 +314,7 @@ class WorkflowRunner:
         cause: FailureCause.ValueType,
         error: BaseException,
     ) -> None:
+        self.tally.workflow_tasks["failed"] += 1
         failure = worker_service_pb2.WorkflowTaskFailure(
             run_id=run_id,
             dispatch=dispatch,
@@ -324,6 +349,11 @@ class WorkflowRunner:
             driver.evict()
             if driver.dispatch:
                 self._outbox.hand_back(driver.dispatch)
+
+
+def _about(of: WorkflowTask | RunDriver) -> dict[str, str]:
+    """Fields of a log record."""
+    return {"workflow_id": of.workflow_id, "run_id": of.run_id}
 
 
 def _unexpected(error: BaseException) -> BaseException | None:

@@ -8,13 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import (
-    CollectorRegistry,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-    exposition,
-)
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -49,21 +42,6 @@ _ATTEMPTS = {
 }
 _EVENT_NUMBERS = {kind.__name__: number for kind, number in EVENT_TYPES.items()}
 _RETRY = _EVENT_NUMBERS["ActivityRetryScheduled"]
-
-
-def process_registry() -> CollectorRegistry:
-    """A registry with the usual metrics of a Python process."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return registry
-
-
-def render(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """The page in the form that the `Accept` header asks for, and its content type."""
-    encode, content_type = exposition.choose_encoder(accept)
-    return encode(registry), content_type
 
 
 class EngineCollector(Collector):

@@ -56,19 +56,17 @@ class Endpoint:
         self._not_ready = not_ready
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
-        self.address = ""
-        """Where it listens: "host:port"."""
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.address}/metrics" if self.address else ""
+        self.port = 0
+        self.url = ""
+        """Of the metrics; empty while it does not listen."""
 
     async def start(self, host: str, port: int) -> None:
         """Listen; 0 picks a free port. Raises OSError."""
         listener = _listen(host, port)
         self._server = await asyncio.start_server(self._serve, sock=listener, limit=_HEAD_BYTES)
-        bound = listener.getsockname()[1]
-        self.address = f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"
+        self.port = listener.getsockname()[1]
+        named = f"[{host}]" if ":" in host else host
+        self.url = f"http://{named}:{self.port}/metrics"
 
     async def close(self) -> None:
         """Stop listening; whoever is being answered is cut off."""

@@ -33,6 +33,11 @@ class EngineEndpoint:
         """Where the metrics are; empty when there are none."""
         return self._endpoint.url
 
+    @property
+    def port(self) -> int:
+        """0 when there is none."""
+        return self._endpoint.port
+
     async def open(self) -> None:
         """Listen. Raises EngineStartError when the port cannot be used."""
         settings = self._settings
@@ -74,15 +79,15 @@ class EngineEndpoint:
     async def _page(self, accept: str) -> tuple[bytes, str]:
         # The first import takes 20 ms, for which the engine need not stand still.
         await asyncio.to_thread(_import_collector)
-        from sched_server.observability import collector
+        from sched_server.observability import collector, exposition
 
         if self._host is None:
-            return collector.render(collector.process_registry(), accept)
+            return exposition.render(exposition.process_registry(), accept)
         if self._registry is None:
-            self._registry = collector.process_registry()
+            self._registry = exposition.process_registry()
             self._registry.register(collector.EngineCollector(self._host, self._backlog))
         await self._backlog.look(self._host.engine)
-        return collector.render(self._registry, accept)
+        return exposition.render(self._registry, accept)
 
 
 def _import_collector() -> None:

@@ -208,7 +208,7 @@ def test_a_worker_logs_as_it_is_told(project: Path) -> None:
     with Running(
         *("worker", "app.py", "--engine", "127.0.0.1:1"), cwd=project, environment=environment
     ) as worker:
-        worker.wait_for(r'\{"time": ".*", "level": "warning", "logger": "sched.worker"')
+        worker.wait_for(r'\{"time": ".*", "level": "warning", "component": "worker"')
     done = sched("worker", "app.py", cwd=project, environment={"SCHED_LOG_LEVEL": "loud"})
     assert done.returncode == 2
     assert "SCHED_LOG_LEVEL is 'loud'" in done.stderr

@@ -116,7 +116,7 @@ def test_log_records_say_which_activity_wrote_them(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.INFO, logger="sched.activity"):
         context.logger.info("half way", extra={"part": 1})
     record = caplog.records[0].__dict__
-    assert (record["sched_workflow_id"], record["sched_attempt"], record["part"]) == (
+    assert (record["workflow_id"], record["attempt"], record["part"]) == (
         "report-1",
         2,
         1,

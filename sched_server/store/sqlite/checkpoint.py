@@ -25,7 +25,7 @@ CHECKPOINT_PAGES = 4_000
 LONG_LOG_PAGES = 8_000
 """The log shall begin anew when it has this many pages (32 MB)."""
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("sched.store")
 
 
 class Checkpointer:
