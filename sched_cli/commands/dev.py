@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sched_cli.errors import UsageError
 from sched_cli.options import DEFAULT_PORT, GraceOption, MetricsPortOption, TaskQueueOption
 
 DEFAULT_DATABASE = ".sched/dev.db"
@@ -35,11 +36,36 @@ def dev(
         typer.Option("--port", min=0, max=65535, envvar="SCHED_PORT", help="0 picks a free one."),
     ] = DEFAULT_PORT,
     metrics_port: MetricsPortOption = None,
+    ha: Annotated[
+        bool,
+        typer.Option(
+            "--ha",
+            envvar="SCHED_HA",
+            help="Run two engines, with Postgres and Redis, to see one take over.",
+        ),
+    ] = False,
     task_queue: TaskQueueOption = "default",
     grace: GraceOption = 8.0,
 ) -> None:
     """Run an engine on SQLite, and with APP also a worker that reloads."""
     from sched_cli import loops
+
+    if ha:
+        if db != DEFAULT_DATABASE:
+            raise UsageError("--ha keeps its state in Postgres, below .sched; it takes no --db.")
+        if metrics_port is not None:
+            raise UsageError("--ha shows a takeover, without metrics; it takes no --metrics-port.")
+        from sched_cli.ha.dev_cluster import DevCluster
+
+        cluster = DevCluster(
+            host=host,
+            port=port,
+            targets=tuple(app or ()),
+            task_queue=task_queue,
+            grace_s=grace,
+        )
+        loops.run(cluster.run())
+        return
     from sched_cli.dev_server import DevServer
 
     server = DevServer(

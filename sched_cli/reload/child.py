@@ -24,7 +24,7 @@ _LAST_GRACE_S = 1.5
 
 def main() -> int:
     """Serve until told to stop. Returns the process's exit code."""
-    _leave_interrupts_to_the_supervisor()
+    leave_interrupts_to_the_supervisor()
     # While the app is being imported there is nothing to hand back.
     link = SupervisorLink(int(sys.argv[1]), when_gone=lambda: os._exit(1))
     options = WorkerOptions.decode(sys.argv[2])
@@ -70,7 +70,7 @@ def _serve(app: App, options: WorkerOptions, link: SupervisorLink) -> None:
     loops.run(serve())
 
 
-def _leave_interrupts_to_the_supervisor() -> None:
+def leave_interrupts_to_the_supervisor() -> None:
     """A Ctrl-C reaches every process of the terminal; the supervisor acts on it.
 
     A handler that does nothing, not SIG_IGN, which programs that activities

@@ -1,4 +1,8 @@
-"""One child process, seen from the supervisor."""
+"""One child process, seen from its supervisor.
+
+The child is a Python module of ours. Its arguments are the file descriptor of
+its end of a socket pair, and its options as one text.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,15 @@ import socket
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
-
-from sched_cli.reload.protocol import ChildReport
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sched_cli.reload.protocol import WorkerOptions
+ReportT = TypeVar("ReportT")
 
 
-class ChildProcess:
+class ChildProcess(Generic[ReportT]):
     """A running child.
 
     `on_report` gets each of its reports, `on_exit` its exit code (negative: the
@@ -28,19 +30,23 @@ class ChildProcess:
 
     def __init__(
         self,
-        options: WorkerOptions,
+        module: str,
+        options: str,
         *,
-        on_report: Callable[[ChildProcess, ChildReport], None],
-        on_exit: Callable[[ChildProcess, int], None],
+        decode: Callable[[bytes], ReportT],
+        on_report: Callable[[ChildProcess[ReportT], ReportT], None],
+        on_exit: Callable[[ChildProcess[ReportT], int], None],
     ) -> None:
+        """`decode` makes a report of one line that the child wrote."""
+        self._decode = decode
         self._on_report = on_report
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "sched_cli.reload.child"]
+        command = [sys.executable, "-m", module]
         with theirs, _interrupts_blocked():
             self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), options.encode()], pass_fds=(theirs.fileno(),)
+                [*command, str(theirs.fileno()), options], pass_fds=(theirs.fileno(),)
             )
         self.pid = self._process.pid
         self.started_at = self._loop.time()
@@ -61,7 +67,7 @@ class ChildProcess:
     async def _read_reports(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError):
             async for line in reader:
-                self._on_report(self, ChildReport.decode(line))
+                self._on_report(self, self._decode(line))
 
     async def _exit_code(self) -> int:
         """Wait in a thread: the only way that works on every system and loop."""

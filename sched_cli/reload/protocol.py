@@ -20,7 +20,7 @@ import os
 import socket
 import threading
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +71,14 @@ class WorkerOptions:
         return cls(**{**fields, "targets": tuple(fields["targets"])})
 
 
+class Report(Protocol):
+    """What a child can say."""
+
+    def encode(self) -> bytes:
+        """As one line, with its end."""
+        ...
+
+
 class SupervisorLink:
     """The child's end of the socket pair.
 
@@ -85,7 +93,7 @@ class SupervisorLink:
         self.when_gone = when_gone
         threading.Thread(target=self._watch, name="supervisor-link", daemon=True).start()
 
-    def report(self, report: ChildReport) -> None:
+    def report(self, report: Report) -> None:
         """Tell the supervisor; nothing happens if it is gone."""
         with contextlib.suppress(OSError):
             self._socket.sendall(report.encode())

@@ -22,6 +22,7 @@ import signal
 from typing import TYPE_CHECKING, Protocol
 
 from sched_cli.reload.process import ChildProcess
+from sched_cli.reload.protocol import ChildReport
 from sched_cli.reload.watch import EditWatcher
 from sched_cli.targets import find_targets
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sched_cli.reload.protocol import ChildReport, WorkerOptions
+    from sched_cli.reload.protocol import WorkerOptions
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
@@ -37,6 +38,8 @@ _LONGEST_PAUSE_S = 10.0
 _SETTLED_AFTER_S = 30.0
 # Beyond the grace period of a child, before it is killed.
 _PATIENCE_S = 1.5
+
+Worker = ChildProcess[ChildReport]
 
 
 class Announcer(Protocol):
@@ -77,11 +80,11 @@ class Supervisor:
             on_edit=self._on_edit,
             on_problem=announcer.problem,
         )
-        self._serving: ChildProcess | None = None
-        self._starting: ChildProcess | None = None
-        self._leaving: set[ChildProcess] = set()
+        self._serving: Worker | None = None
+        self._starting: Worker | None = None
+        self._leaving: set[Worker] = set()
         self._reloading = False
-        self._failed: set[ChildProcess] = set()
+        self._failed: set[Worker] = set()
         self._pause_s = _FIRST_PAUSE_S
         self._restart: asyncio.TimerHandle | None = None
         self._stopped = False
@@ -123,7 +126,7 @@ class Supervisor:
         self._pause_s = _FIRST_PAUSE_S
         self._start_child()
 
-    def _on_report(self, child: ChildProcess, report: ChildReport) -> None:
+    def _on_report(self, child: Worker, report: ChildReport) -> None:
         if self._stopped:
             return
         if report.state == "draining":
@@ -135,7 +138,7 @@ class Supervisor:
         elif child is self._starting:
             self._take_over(child, report)
 
-    def _take_over(self, child: ChildProcess, report: ChildReport) -> None:
+    def _take_over(self, child: Worker, report: ChildReport) -> None:
         before, self._serving, self._starting = self._serving, child, None
         seconds = self._loop.time() - child.started_at
         self._announcer.serving(report, reloaded=self._reloading, seconds=seconds)
@@ -144,7 +147,7 @@ class Supervisor:
             before.finish()
             self._leave(before, self._options.grace_s + _PATIENCE_S)
 
-    def _on_exit(self, child: ChildProcess, code: int) -> None:
+    def _on_exit(self, child: Worker, code: int) -> None:
         was_starting, was_serving = child is self._starting, child is self._serving
         has_said_why = child in self._failed
         self._failed.discard(child)
@@ -160,13 +163,13 @@ class Supervisor:
             return
         if was_starting and self._serving is not None:
             self._announcer.failed(
-                f"The process with the new code {_ending(code)} before it was ready.",
+                f"The process with the new code {ending(code)} before it was ready.",
                 old_code_serves=True,
             )
         elif self._starting is not None:
-            self._announcer.crashed(_ending(code), restart_in_s=0)
+            self._announcer.crashed(ending(code), restart_in_s=0)
         else:
-            self._start_later(child, _ending(code))
+            self._start_later(child, ending(code))
 
     # -- children ----------------------------------------------------------------------
 
@@ -177,10 +180,14 @@ class Supervisor:
             self._starting.hang_up()
             self._leave(self._starting, _PATIENCE_S)
         self._starting = ChildProcess(
-            self._options, on_report=self._on_report, on_exit=self._on_exit
+            "sched_cli.reload.child",
+            self._options.encode(),
+            decode=ChildReport.decode,
+            on_report=self._on_report,
+            on_exit=self._on_exit,
         )
 
-    def _start_later(self, child: ChildProcess, how: str) -> None:
+    def _start_later(self, child: Worker, how: str) -> None:
         if self._loop.time() - child.started_at > _SETTLED_AFTER_S:
             self._pause_s = _FIRST_PAUSE_S
         self._announcer.crashed(how, restart_in_s=self._pause_s)
@@ -193,23 +200,24 @@ class Supervisor:
             self._restart.cancel()
             self._restart = None
 
-    def _leave(self, child: ChildProcess, patience_s: float) -> None:
+    def _leave(self, child: Worker, patience_s: float) -> None:
         self._leaving.add(child)
         self._loop.call_later(patience_s, self._kill_if_still_there, child)
 
-    def _kill_if_still_there(self, child: ChildProcess) -> None:
+    def _kill_if_still_there(self, child: Worker) -> None:
         if child in self._leaving:
             child.kill()
 
     def _old_code_serves(self) -> bool:
         return self._serving is not None and self._serving not in self._failed
 
-    def _children(self) -> list[ChildProcess]:
+    def _children(self) -> list[Worker]:
         current = (self._serving, self._starting)
         return [*self._leaving, *(child for child in current if child is not None)]
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
+    """How a process ended, from its exit code."""
     if code >= 0:
         return f"exited with code {code}"
     try:
