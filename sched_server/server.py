@@ -194,7 +194,7 @@ class EngineServer:
             ("grpc.keepalive_time_ms", 10_000),
             ("grpc.keepalive_timeout_ms", 5_000),
             ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 2_000),
             ("grpc.http2.max_pings_without_data", 0),
         ]
 

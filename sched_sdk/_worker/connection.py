@@ -37,6 +37,9 @@ _CONNECT = "/sched.v1.WorkerService/Connect"
 _WELCOME_TIMEOUT_S = 5.0
 # How long the engine gets to end its half after the worker has ended its own.
 _GOODBYE_TIMEOUT_S = 1.0
+# Activities may be C code that holds the interpreter's lock for a while, and with
+# it the answers of a healthy engine.
+_SILENCE_S = 8.0
 
 _EngineFrame = worker_service_pb2.EngineFrame
 _Stream = grpc.aio.StreamStreamCall[bytes, worker_service_pb2.EngineFrame]
@@ -75,7 +78,7 @@ class WorkerConnection:
         """
         backoff = Backoff()
         while not self._outbox.closing:
-            channel = open_channel(self._rotation.current)
+            channel = open_channel(self._rotation.current, silence_s=_SILENCE_S)
             try:
                 stream = await self._attach(channel)
                 if stream is not None:
