@@ -169,8 +169,11 @@ class ShardGroup:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("background work failed", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if self.closed and isinstance(error, Unavailable):
+            return  # whoever asked for it asks the next leader
+        if error is not None:
+            logger.error("background work failed", exc_info=error)
             if task in self._vital:
                 # An engine that commits or fires nothing must not go on answering.
                 self._stop_serving()
