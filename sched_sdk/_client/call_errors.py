@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sched_sdk.api.v1 import workflow_service_pb2
 
-__all__ = ["error_from_reason", "error_from_reply", "error_from_rpc", "is_transient"]
+__all__ = ["error_from_reason", "error_from_reply", "error_from_rpc", "has_reason", "is_transient"]
 
 _ERRORS: dict[int, type[EngineError]] = {
     common_pb2.ERROR_REASON_WORKFLOW_NOT_FOUND: WorkflowNotFoundError,
@@ -86,6 +86,11 @@ def is_transient(error: grpc.aio.AioRpcError) -> bool:
     if reason:
         return reason == common_pb2.ERROR_REASON_UNAVAILABLE
     return error.code() in _TRANSIENT
+
+
+def has_reason(error: grpc.aio.AioRpcError) -> bool:
+    """Whether an engine answered, and said why not."""
+    return _reason(error) != 0
 
 
 def _reason(error: grpc.aio.AioRpcError) -> int:

@@ -341,7 +341,8 @@ class Client:
         return count_from_proto(reply.count_workflows)
 
     async def cluster_status(self) -> ClusterStatus:
-        """What the engine says of itself: role, store, workers, task queues."""
+        """What the engine that leads says of itself and of the cluster: store, queue,
+        standbys, workers, task queues."""
         response = await unary_call(
             self._connection,
             "/sched.v1.ClusterService/GetStatus",

@@ -13,6 +13,8 @@ from sched_sdk._client.models import (
     PendingActivity,
     PendingTimer,
     PendingWorkflowTask,
+    QueueStatus,
+    StandbyStatus,
     TaskQueueStatus,
     TaskState,
     WorkerStatus,
@@ -183,10 +185,16 @@ def cluster_status_from_proto(
         role=EngineRole(_short_name(roles, response.role, "ROLE_")),
         address=address,
         epoch=response.epoch,
+        leader_address=response.leader_address,
+        standbys=tuple(
+            StandbyStatus(address=standby.address, since_time=optional_time(standby.since_time_us))
+            for standby in response.standbys
+        ),
         version=response.version,
         store=response.store,
         started_time=optional_time(response.started_time_us),
         open_workflows=response.open_workflows,
+        queue=_queue(response.queue) if response.HasField("queue") else None,
         workers=tuple(_worker(worker) for worker in response.workers),
         task_queues=tuple(
             TaskQueueStatus(
@@ -197,6 +205,15 @@ def cluster_status_from_proto(
             )
             for queue in response.task_queues
         ),
+    )
+
+
+def _queue(queue: cluster_service_pb2.QueueStatus) -> QueueStatus:
+    return QueueStatus(
+        description=queue.description,
+        connected=queue.connected,
+        last_error=queue.last_error,
+        warnings=tuple(queue.warnings),
     )
 
 

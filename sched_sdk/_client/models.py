@@ -27,6 +27,8 @@ __all__ = [
     "PendingActivity",
     "PendingTimer",
     "PendingWorkflowTask",
+    "QueueStatus",
+    "StandbyStatus",
     "TaskQueueStatus",
     "TaskState",
     "WorkerStatus",
@@ -226,17 +228,44 @@ class TaskQueueStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandbyStatus:
+    """An engine that waits to lead."""
+
+    address: str
+    since_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStatus:
+    """What delivers tasks that no worker could take at once."""
+
+    description: str
+    """"in memory", or "Redis 6.2.7 at cache:6379"."""
+    connected: bool
+    last_error: str
+    """Why it is not connected; empty when all is well."""
+    warnings: tuple[str, ...]
+    """What works but should be set otherwise, each with its remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterStatus:
-    """What an engine says of itself."""
+    """What an engine says of itself, and of the cluster as far as it knows it."""
 
     role: EngineRole
     address: str
     """The address that answered."""
     epoch: int
+    """Of the current leader; 0 when nobody leads."""
+    leader_address: str
+    """Where the leader is; empty when nobody leads."""
+    standbys: tuple[StandbyStatus, ...]
     version: str
     store: str
     """"sqlite .sched/dev.db"."""
     started_time: datetime | None
     open_workflows: int
+    queue: QueueStatus | None
+    """Known to the leader only, as are workers and task queues."""
     workers: tuple[WorkerStatus, ...]
     task_queues: tuple[TaskQueueStatus, ...]

@@ -268,7 +268,8 @@ class SyncClient:
         )
 
     def cluster_status(self) -> ClusterStatus:
-        """What the engine says of itself: role, store, workers, task queues."""
+        """What the engine that leads says of itself and of the cluster: store, queue,
+        standbys, workers, task queues."""
         return self._thread.run(self._async.cluster_status())
 
 

@@ -7,15 +7,16 @@ the checksum of its up file, so a plan is a pure function:
     known files, applied rows, target version -> steps
 
 Adapters execute the steps, each in a transaction of its own together with the
-row that records it.
+row that records it; `Migrator` is what they offer to whoever asks for that.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -27,18 +28,42 @@ if TYPE_CHECKING:
 __all__ = [
     "AppliedMigration",
     "Migration",
+    "MigrationFailedError",
     "MigrationFilesError",
+    "MigrationLine",
+    "MigrationState",
+    "MigrationStatus",
     "MigrationStep",
+    "Migrator",
     "load_migrations",
     "migrations_directory",
     "plan_migrations",
+    "survey_migrations",
 ]
 
 _FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.(?P<direction>up|down)\.sql")
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_DROPPED_TABLE = re.compile(
+    r'^\s*DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?"?(\w+)', re.IGNORECASE | re.MULTILINE
+)
+_DROPPED_COLUMN = re.compile(
+    r'^\s*ALTER\s+TABLE\s+"?(\w+)"?\s+DROP\s+COLUMN\s+(?:IF\s+EXISTS\s+)?"?(\w+)',
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 class MigrationFilesError(StoreError):
     """The migration files are missing or do not fit together: a broken installation."""
+
+
+class MigrationFailedError(StoreError):
+    """The database refused a script; nothing of that migration is in the store."""
+
+    def __init__(self, step: MigrationStep, store: str, reason: str) -> None:
+        super().__init__(
+            f"{step.file_name} failed on {store} and was rolled back: {reason.rstrip('.')}. "
+            "Correct the file, or the database, and run `sched migrate status`."
+        )
 
 
 class Migration(Struct, frozen=True):
@@ -75,6 +100,90 @@ class MigrationStep(Struct, frozen=True):
     @property
     def script(self) -> str:
         return self.migration.up if self.up else self.migration.down
+
+    @property
+    def file_name(self) -> str:
+        """ "0001_initial.down.sql"."""
+        return f"{self.migration.label}.{'up' if self.up else 'down'}.sql"
+
+    @property
+    def dropped_tables(self) -> list[str]:
+        """The tables whose contents are lost with this step."""
+        return _DROPPED_TABLE.findall(_COMMENT.sub("", self.script))
+
+    @property
+    def dropped_columns(self) -> list[str]:
+        """The columns that are lost with this step, "table.column"."""
+        found = _DROPPED_COLUMN.findall(_COMMENT.sub("", self.script))
+        return [f"{table}.{column}" for table, column in found]
+
+
+class MigrationState(StrEnum):
+    """How one migration stands in one store."""
+
+    APPLIED = "applied"
+    PENDING = "pending"
+    EDITED = "edited"
+    """Applied, and the up file is not what it was."""
+    MISSING = "missing"
+    """Applied, and there is no such file here."""
+
+
+class MigrationLine(Struct, frozen=True):
+    """One migration, as people look at it."""
+
+    version: int
+    name: str
+    state: MigrationState
+    applied_us: int = 0
+    """0: not applied."""
+
+
+class MigrationStatus(Struct, frozen=True):
+    """What is applied to a store, and what is not."""
+
+    store: str
+    lines: list[MigrationLine]
+    problem: str = ""
+    """Why nothing can be applied or taken back; empty when all is well."""
+
+    @property
+    def version(self) -> int:
+        """The version of the schema; 0: there is none."""
+        return max((line.version for line in self.lines if line.applied_us), default=0)
+
+    @property
+    def pending(self) -> list[MigrationLine]:
+        return [line for line in self.lines if line.state is MigrationState.PENDING]
+
+
+class Migrator(Protocol):
+    """Looks after the schema of one store. Every method raises StoreError."""
+
+    description: str
+    """The store for people, without secrets."""
+
+    async def status(self) -> MigrationStatus:
+        """Look, without changing anything."""
+        ...
+
+    async def plan(self, target: int | None = None) -> list[MigrationStep]:
+        """The steps to version `target` (default: the newest known), without
+        taking them. Raises ValueError for a target that does not exist."""
+        ...
+
+    async def migrate(self, target: int | None = None) -> list[MigrationStep]:
+        """Take the steps, each in a transaction, while no other program
+        migrates this store. Returns them."""
+        ...
+
+    async def count_rows(self, tables: Sequence[str]) -> dict[str, int]:
+        """How many rows each of these tables has."""
+        ...
+
+    async def check_unused(self) -> None:
+        """Raises StoreLockedError, which names them, if engines use the store."""
+        ...
 
 
 def migrations_directory(dialect: str) -> Path:
@@ -141,7 +250,8 @@ def plan_migrations(
     """The steps from `applied` to version `target` (default: the newest known).
 
     `store` names the database in messages. Raises StoreVersionError if the
-    store is newer than `known`, or was made by other files than these.
+    store is newer than `known`, or was made by other files than these, and
+    MigrationFilesError if a step is not written yet.
     """
     newest = len(known)
     current = len(applied)
@@ -150,8 +260,50 @@ def plan_migrations(
     if not 0 <= wanted <= newest:
         raise ValueError(f"There is no schema version {wanted}; known are 0 to {newest}.")
     if wanted >= current:
-        return [MigrationStep(migration, up=True) for migration in known[current:wanted]]
-    return [MigrationStep(migration, up=False) for migration in reversed(known[wanted:current])]
+        steps = [MigrationStep(migration, up=True) for migration in known[current:wanted]]
+    else:
+        steps = [
+            MigrationStep(migration, up=False) for migration in reversed(known[wanted:current])
+        ]
+    for step in steps:
+        if not _COMMENT.sub("", step.script).strip():
+            raise MigrationFilesError(
+                f"{step.file_name} holds no statement. Write it; SELECT 1; does nothing on purpose."
+            )
+    return steps
+
+
+def survey_migrations(
+    known: Sequence[Migration], applied: Sequence[AppliedMigration], *, store: str
+) -> MigrationStatus:
+    """Every migration that is known or applied, and whether they fit together."""
+    rows = {row.version: row for row in applied}
+    names = {row.version: row.name for row in applied} | {file.version: file.name for file in known}
+    files = {file.version: file for file in known}
+    lines = [
+        MigrationLine(
+            version=version,
+            name=names[version],
+            state=_state(files.get(version), rows.get(version)),
+            applied_us=rows[version].applied_us if version in rows else 0,
+        )
+        for version in sorted(names)
+    ]
+    try:
+        _check_applied(known, applied, store)
+    except StoreVersionError as error:
+        return MigrationStatus(store, lines, str(error))
+    return MigrationStatus(store, lines)
+
+
+def _state(file: Migration | None, row: AppliedMigration | None) -> MigrationState:
+    if row is None:
+        return MigrationState.PENDING
+    if file is None:
+        return MigrationState.MISSING
+    if file.checksum != row.checksum:
+        return MigrationState.EDITED
+    return MigrationState.APPLIED
 
 
 def _check_applied(

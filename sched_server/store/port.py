@@ -180,6 +180,11 @@ class StoreUnavailableError(StoreError):
     """Nothing was written, or nothing was read; trying again may help."""
 
 
+class StoreRefusedError(StoreUnavailableError):
+    """The address of the store, the user, the password or the database is wrong,
+    or may not be used: somebody has to correct that first."""
+
+
 class Store(Protocol):
     """One database. Methods may be called concurrently, except that only one
     `commit` per shard group is under way at a time."""

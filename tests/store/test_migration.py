@@ -13,6 +13,7 @@ import pytest
 from sched_server.store.migration import (
     AppliedMigration,
     Migration,
+    MigrationFailedError,
     MigrationFilesError,
     load_migrations,
     migrations_directory,
@@ -236,7 +237,9 @@ def test_a_migration_that_fails_leaves_nothing_behind(connection: sqlite3.Connec
         down="",
         checksum="x",
     )
-    with pytest.raises(sqlite3.OperationalError, match="t1 already exists"):
+    with pytest.raises(
+        MigrationFailedError, match=r"0002_broken\.up\.sql failed on the store .*t1 already exists"
+    ):
         run(connection, [KNOWN[0], broken])
     assert tables(connection) == {"t1"}
     assert len(applied_migrations(connection, "the store")) == 1
@@ -246,7 +249,7 @@ def test_a_first_migration_that_fails_leaves_an_empty_database(
     connection: sqlite3.Connection, tmp_path: Path
 ) -> None:
     broken = Migration(version=1, name="broken", up="NO SQL;\n", down="", checksum="x")
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(MigrationFailedError, match="syntax error"):
         run(connection, [broken])
     assert schema(connection) == []
     check_store(tmp_path / "sched.db", KNOWN)

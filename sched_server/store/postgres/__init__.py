@@ -2,6 +2,7 @@
 
 from sched_server.store.postgres.adapter import PostgresStore
 from sched_server.store.postgres.connection import DEFAULT_SCHEMA
-from sched_server.store.postgres.schema import MigrationStatus, migrate_database, read_status
+from sched_server.store.postgres.migrator import PostgresMigrator
+from sched_server.store.postgres.schema import migrate_database
 
-__all__ = ["DEFAULT_SCHEMA", "MigrationStatus", "PostgresStore", "migrate_database", "read_status"]
+__all__ = ["DEFAULT_SCHEMA", "PostgresMigrator", "PostgresStore", "migrate_database"]

@@ -22,6 +22,7 @@ from psycopg_pool import PoolClosed, PoolTimeout
 from sched_server.store.port import (
     StoreDataError,
     StoreError,
+    StoreRefusedError,
     StoreUnavailableError,
     StoreVersionError,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "check_version",
     "connect_error",
     "describe",
+    "driver_message",
     "is_broken",
     "parse_dsn",
     "passes",
@@ -68,12 +70,22 @@ _REMEDIES = {
     "42P01": "a table of sched is missing; restore it from a backup",
 }
 
-_CONNECT_REMEDIES = (
+_MISTAKES = (
     ("password authentication failed", "it refused the password or the user {user!r}; check both"),
     ("no password supplied", "it asks for a password; put one into the DSN or into PGPASSWORD"),
     ("no pg_hba.conf entry", "its pg_hba.conf does not let {user!r} in from here; add an entry"),
-    ("role ", "it has no role {user!r}; create it, or name another in the DSN"),
-    ("database ", "it has no database {dbname!r}; create it, or name another in the DSN"),
+    ("permission denied for database", "{user!r} may not use the database; grant CONNECT"),
+    ("not permitted to log in", "{user!r} may not log in; alter the role, or name another"),
+    # With the quote, or "the database system is starting up" would be one of them.
+    ('role "', "it has no role {user!r}; create it, or name another in the DSN"),
+    ('database "', "it has no database {dbname!r}; create it, or name another in the DSN"),
+    ("does not support ssl", "it does not speak TLS; set sslmode=prefer in the DSN"),
+    ("certificate", "its certificate is not accepted; check sslrootcert and sslmode"),
+)
+"""Why it does not let us in until somebody corrects something, and what: by a
+part of the message in lower case; the first that fits."""
+
+_TROUBLES = (
     ("connection refused", "nothing listens there; start Postgres, or correct the DSN"),
     ("no such file", "nothing listens there; start Postgres, or correct the DSN"),
     ("failed to resolve", "the host's name is unknown; correct the DSN"),
@@ -83,19 +95,17 @@ _CONNECT_REMEDIES = (
     ("starting up", "it is starting; try again in a moment"),
     ("shutting down", "it is shutting down; try again in a moment"),
     ("in recovery mode", "it is recovering from a crash; try again in a moment"),
-    ("does not support ssl", "it does not speak TLS; set sslmode=prefer in the DSN"),
-    ("certificate", "its certificate is not accepted; check sslrootcert and sslmode"),
 )
-"""What to say, by a part of the message in lower case; the first that fits."""
+"""The same for what may pass by itself."""
 
 
 def parse_dsn(dsn: str) -> dict[str, str]:
-    """The parts of a DSN. Raises StoreUnavailableError, which does not repeat it."""
+    """The parts of a DSN. Raises StoreRefusedError, which does not repeat it."""
     try:
         parts = conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
         # The driver's own message would quote parts of the DSN.
-        raise StoreUnavailableError(
+        raise StoreRefusedError(
             "The Postgres DSN cannot be read. It looks like postgresql://user:password@host:5432/"
             "database, with special characters of the password written as %40 and the like."
         ) from None
@@ -112,13 +122,17 @@ def describe(parts: dict[str, str]) -> str:
 
 def connect_error(error: psycopg.Error, parts: dict[str, str]) -> StoreUnavailableError:
     """Why there is no connection."""
-    said = _said(error, parts)
+    said = driver_message(error, parts)
+    where = f"Cannot connect to {describe(parts)}"
     names = {"user": parts.get("user", ""), "dbname": parts.get("dbname", "")}
+    if remedy := _remedy(_MISTAKES, said):
+        return StoreRefusedError(f"{where}: {remedy.format(**names)} ({said}).")
+    return StoreUnavailableError(f"{where}: {_remedy(_TROUBLES, said) or 'try again'} ({said}).")
+
+
+def _remedy(table: tuple[tuple[str, str], ...], said: str) -> str:
     lower = said.lower()
-    remedy = next(
-        (text.format(**names) for mark, text in _CONNECT_REMEDIES if mark in lower), "try again"
-    )
-    return StoreUnavailableError(f"Cannot connect to {describe(parts)}: {remedy} ({said}).")
+    return next((remedy for mark, remedy in table if mark in lower), "")
 
 
 def check_version(server_version: int, store: str) -> None:
@@ -158,10 +172,12 @@ def store_error(error: BaseException, parts: dict[str, str]) -> BaseException:
         case PoolClosed():
             translated = StoreUnavailableError(f"{store} is not open.")
         case psycopg.Error() if _is_data_error(error):
-            translated = StoreDataError(f"{store} refused a value: {_said(error, parts)}.")
+            translated = StoreDataError(f"{store} refused a value: {driver_message(error, parts)}.")
         case psycopg.Error():
             remedy = _REMEDIES.get(error.sqlstate or "", "try again")
-            translated = StoreUnavailableError(f"{store}: {remedy} ({_said(error, parts)}).")
+            translated = StoreUnavailableError(
+                f"{store}: {remedy} ({driver_message(error, parts)})."
+            )
         case struct.error() | OverflowError() | UnicodeEncodeError():
             translated = StoreDataError(f"{store} takes no such value: {error}.")
         case _:
@@ -177,7 +193,7 @@ def _is_data_error(error: psycopg.Error) -> bool:
     return code[:2] in _DATA_CLASSES and code != _TAMPERED_CODE
 
 
-def _said(error: psycopg.Error, parts: dict[str, str]) -> str:
+def driver_message(error: psycopg.Error, parts: dict[str, str]) -> str:
     """The driver's words, on one line and without the password."""
     text = error.diag.message_primary or str(error) or type(error).__name__
     line = " ".join(text.split()).rstrip(".")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sched_server.store.port import StoreUnavailableError
+from sched_server.store.port import StoreRefusedError
 from sched_server.store.postgres import statements as sql
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ __all__ = ["PoolerError", "check_sessions"]
 _ROUNDS = 5
 
 
-class PoolerError(StoreUnavailableError):
+class PoolerError(StoreRefusedError):
     """The DSN names a pooler that keeps no sessions; trying again does not help."""
 
 

@@ -13,12 +13,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
-from msgspec import Struct
 from psycopg.types.numeric import Int8
 
 from sched_server.store.migration import (
     AppliedMigration,
     Migration,
+    MigrationFailedError,
     MigrationStep,
     load_migrations,
     migrations_directory,
@@ -33,7 +33,7 @@ from sched_server.store.postgres.connection import (
     fetch,
     fetch_one,
 )
-from sched_server.store.postgres.failures import store_error
+from sched_server.store.postgres.failures import driver_message, is_broken, store_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
 __all__ = [
-    "MigrationStatus",
+    "applied_migrations",
     "check_schema",
     "known_migrations",
     "migrate_database",
-    "read_status",
+    "migration_session",
 ]
 
 MIGRATION_LOCK = 0x53636845644D6967
@@ -54,31 +54,9 @@ MIGRATION_LOCK = 0x53636845644D6967
 _LIMITS = SessionLimits(statement_s=0, lock_s=60)
 
 
-class MigrationStatus(Struct, frozen=True):
-    """What is applied to a database, and what is not."""
-
-    applied: list[AppliedMigration]
-    pending: list[Migration]
-
-
 def known_migrations() -> list[Migration]:
     """The migrations that come with this version of sched."""
     return load_migrations(migrations_directory("postgres"))
-
-
-async def read_status(
-    dsn: str, *, schema: str = DEFAULT_SCHEMA, known: Sequence[Migration] | None = None
-) -> MigrationStatus:
-    """Look, without changing anything.
-
-    Raises StoreVersionError for a database that is newer than `known` or was
-    made by other files, and StoreUnavailableError.
-    """
-    known = known_migrations() if known is None else known
-    async with _session(Connector(dsn, schema=schema)) as (connection, connector):
-        applied = await applied_migrations(connection, connector)
-        steps = plan_migrations(known, applied, store=connector.description)
-        return MigrationStatus(applied=applied, pending=[step.migration for step in steps])
 
 
 async def migrate_database(
@@ -86,20 +64,19 @@ async def migrate_database(
     *,
     schema: str = DEFAULT_SCHEMA,
     target: int | None = None,
-    dry_run: bool = False,
     known: Sequence[Migration] | None = None,
 ) -> list[MigrationStep]:
     """Bring a database to version `target` (default: the newest known), up or
-    down, each step in a transaction. Returns the steps, which a dry run only plans.
+    down, each step in a transaction. Returns the steps.
 
-    Raises what `read_status` does, and ValueError for a target that does not exist.
+    Raises StoreVersionError for a database that is newer than `known` or was made
+    by other files, StoreUnavailableError, MigrationFailedError for a script that
+    the server refuses, and ValueError for a target that does not exist.
     """
     known = known_migrations() if known is None else known
-    async with _session(Connector(dsn, schema=schema)) as (connection, connector):
+    connector = Connector(dsn, schema=schema)
+    async with migration_session(connector) as connection:
         await connector.check_server(connection)
-        if dry_run:
-            applied = await applied_migrations(connection, connector)
-            return plan_migrations(known, applied, store=connector.description, target=target)
         await connection.execute(sql.LOCK_MIGRATIONS, [Int8(MIGRATION_LOCK)])
         try:
             return await _migrate(connection, connector, known, target)
@@ -145,8 +122,14 @@ async def _migrate(
     if steps and not applied:
         await _create_schema(connection, connector)
     for step in steps:
-        async with connection.transaction():
-            await _take(connection, step)
+        try:
+            async with connection.transaction():
+                await _take(connection, step)
+        except psycopg.Error as error:
+            if is_broken(error, connection):
+                raise
+            reason = driver_message(error, connector.parts)
+            raise MigrationFailedError(step, connector.description, reason) from error
     return steps
 
 
@@ -171,10 +154,11 @@ async def _take(connection: AsyncConnection, step: MigrationStep) -> None:
 
 
 @asynccontextmanager
-async def _session(connector: Connector) -> AsyncIterator[tuple[AsyncConnection, Connector]]:
+async def migration_session(connector: Connector) -> AsyncIterator[AsyncConnection]:
+    """A connection for looking at the schema, or changing it. Raises StoreError."""
     connection = await connector.connect("sched migrate", limits=_LIMITS)
     try:
-        yield connection, connector
+        yield connection
     except psycopg.Error as error:
         raise store_error(error, connector.parts) from error
     finally:

@@ -225,6 +225,19 @@ FIND_SCHEMA = "SELECT 1 FROM pg_namespace WHERE nspname = $1"
 # Whether migrations were applied: (schema.sched_migrations, quoted).
 FIND_MIGRATIONS = "SELECT to_regclass($1) IS NOT NULL"
 
+# How many rows a table of ours has.
+COUNT_ROWS = 'SELECT count(*) FROM "{table}"'
+
+# The engines whose sessions live. A process id alone could be another session's by now.
+LIVE_ENGINES = """
+SELECT address FROM leaders
+JOIN pg_stat_activity ON pid = session_pid AND backend_start = session_start
+UNION
+SELECT address FROM candidates
+JOIN pg_stat_activity ON pid = session_pid AND backend_start = session_start
+ORDER BY address
+"""
+
 # What is applied; written in the transaction of each migration.
 CREATE_MIGRATIONS = """
 CREATE TABLE IF NOT EXISTS sched_migrations (

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sched_server.store.migration import (
     AppliedMigration,
     Migration,
+    MigrationFailedError,
     MigrationStep,
     load_migrations,
     migrations_directory,
@@ -22,6 +24,7 @@ from sched_server.store.migration import (
 )
 from sched_server.store.port import StoreVersionError
 from sched_server.store.sqlite.connection import Transaction
+from sched_server.store.sqlite.failures import primary_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +48,9 @@ INSERT INTO schema_migrations (version, name, checksum, applied_us) VALUES (?, ?
 """
 _DELETE_RECORD = "DELETE FROM schema_migrations WHERE version = ?"
 
+# What a script can be wrong about: itself, or the data that it meets.
+_SCRIPT_CODES = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
+
 
 def known_migrations() -> list[Migration]:
     """The migrations that come with this version of sched."""
@@ -58,13 +64,15 @@ def check_store(database: Path, known: Sequence[Migration]) -> None:
     """
     if not database.exists() or database.stat().st_size == 0:
         return
+    with closing(connect_to_look(database)) as connection:
+        plan_migrations(known, applied_migrations(connection, str(database)), store=str(database))
+
+
+def connect_to_look(database: Path) -> sqlite3.Connection:
+    """A connection for reading a file that may be anybody's. `database` is absolute."""
     # A journal that a crash left behind can only be read by rolling it back.
     mode = "rw" if Path(f"{database}-journal").exists() else "ro"
-    connection = sqlite3.connect(f"{database.as_uri()}?mode={mode}", uri=True, isolation_level=None)
-    try:
-        plan_migrations(known, applied_migrations(connection, str(database)), store=str(database))
-    finally:
-        connection.close()
+    return sqlite3.connect(f"{database.as_uri()}?mode={mode}", uri=True, isolation_level=None)
 
 
 def applied_migrations(connection: sqlite3.Connection, store: str) -> list[AppliedMigration]:
@@ -101,21 +109,29 @@ def migrate(
     target: int | None = None,
 ) -> list[MigrationStep]:
     """Bring the database to version `target` (default: the newest known).
-    Returns the steps that were taken."""
+    Returns the steps that were taken.
+
+    Raises MigrationFailedError for a script that SQLite refuses.
+    """
     steps = plan_migrations(
         known, applied_migrations(connection, store), store=store, target=target
     )
     for step in steps:
         with Transaction(connection, fatal):
-            _take(connection, step)
+            _take(connection, step, store)
     return steps
 
 
-def _take(connection: sqlite3.Connection, step: MigrationStep) -> None:
+def _take(connection: sqlite3.Connection, step: MigrationStep, store: str) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(_CREATE_RECORD)
-    for statement in split_statements(step.script):
-        connection.execute(statement)
+    try:
+        for statement in split_statements(step.script):
+            connection.execute(statement)
+    except (sqlite3.Error, ValueError) as error:
+        if isinstance(error, sqlite3.Error) and primary_code(error) not in _SCRIPT_CODES:
+            raise  # the disk, not the script
+        raise MigrationFailedError(step, store, str(error)) from error
     migration = step.migration
     if step.up:
         now_us = time.time_ns() // 1000
