@@ -86,11 +86,12 @@ class WorkerConnection:
                     self.channel = channel
                     if await self._serve(stream):
                         return
-                self._announce_loss()
             finally:
                 self.channel = None
                 await channel.close(None)
             if self._rotation.advance() or stream is not None:
+                # Not before everyone was asked: one that stands by is no loss.
+                self._announce_loss()
                 await asyncio.sleep(backoff.next())
 
     async def _attach(self, channel: grpc.aio.Channel) -> _Stream | None:

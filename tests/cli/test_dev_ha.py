@@ -80,6 +80,7 @@ def test_ctrl_c_ends_everything_and_the_state_stays(cluster: Running, tmp_path: 
     assert cluster.process.returncode == 0
     assert not any(map(is_alive, processes))
     assert "Traceback" not in cluster.output
+    assert "no engine answers" not in cluster.output, "one that stands by is no loss"
     assert (tmp_path / ".sched" / ".gitignore").read_text() == "*\n"
 
     with Running("dev", "--ha", "--port", "0", cwd=tmp_path) as again:
