@@ -43,14 +43,18 @@ class Proxy:
     def heal(self) -> None:
         self._passing.set()
 
+    def refuse(self) -> None:
+        """Take no new connections."""
+        assert self._server is not None
+        self._server.close()
+
     def cut(self) -> None:
         """Close every connection."""
         for writer in list(self._writers):
             writer.transport.abort()
 
     async def stop(self) -> None:
-        assert self._server is not None
-        self._server.close()
+        self.refuse()
         self.cut()
         self._passing.set()
         for task in list(self._tasks):

@@ -117,6 +117,7 @@ class PostgresStore(Store):
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None
+        self._writer.hurry()
         if self._under_way:
             await asyncio.wait(self._under_way)
         await self._writer.close()

@@ -174,7 +174,8 @@ def store_error(error: BaseException, parts: dict[str, str]) -> BaseException:
         case psycopg.Error() if _is_data_error(error):
             translated = StoreDataError(f"{store} refused a value: {driver_message(error, parts)}.")
         case psycopg.Error():
-            remedy = _REMEDIES.get(error.sqlstate or "", "try again")
+            lost = "the connection was lost; try again"
+            remedy = _REMEDIES.get(error.sqlstate, "try again") if error.sqlstate else lost
             translated = StoreUnavailableError(
                 f"{store}: {remedy} ({driver_message(error, parts)})."
             )

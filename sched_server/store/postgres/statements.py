@@ -77,7 +77,7 @@ DELETE_LEASES = "DELETE FROM leases WHERE shard_group = $1 AND epoch <= $2"
 # The current lease, and the last batch that was committed under an older one:
 # (shard_group, older epoch).
 READ_LEASES = """
-SELECT shard_groups.epoch, current.holder, coalesce(older.last_batch, 0), current.address
+SELECT shard_groups.epoch, current.holder, coalesce(older.last_batch, 0)
 FROM shard_groups
 LEFT JOIN leases AS current USING (shard_group, epoch)
 LEFT JOIN leases AS older ON older.shard_group = shard_groups.shard_group AND older.epoch = $2

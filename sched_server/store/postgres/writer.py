@@ -21,6 +21,7 @@ import secrets
 import struct
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import psycopg
 from msgspec import Struct
 from psycopg.types.numeric import Int4, Int8
 
@@ -33,7 +34,7 @@ from sched_server.store.postgres.connection import SessionLimits, cut, fetch, fe
 from sched_server.store.postgres.failures import is_broken, passes, store_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from psycopg import AsyncConnection
 
@@ -99,9 +100,13 @@ class Writer:
         self._closing.clear()
         return await self._connected()
 
-    async def close(self) -> None:
-        """Finish what is under way, but do not wait for a server that is away."""
+    def hurry(self) -> None:
+        """From now on do not wait for a server that is away."""
         self._closing.set()
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        self.hurry()
         async with self._turn:
             await self._drop()
 
@@ -109,13 +114,10 @@ class Writer:
 
     async def acquire(self, shard_group: int, address: str) -> StoreLease:
         async with self._turn:
-            connection = await self._connected()
-            try:
-                epoch, next_run_key, now_us = await self._bounded(
-                    connection, self._acquire(connection, shard_group, address)
-                )
-            except Exception as error:
-                raise await self._failure(error, connection) from error
+            # To raise the epoch twice, because an answer was lost, does no harm.
+            epoch, next_run_key, now_us = await self._repeated(
+                lambda connection: self._acquire(connection, shard_group, address)
+            )
         self._current = {
             key: current for key, current in self._current.items() if key[0] != shard_group
         }
@@ -282,10 +284,8 @@ class Writer:
                 return await self._bounded(
                     connection, self._look_back(connection, shard_group, current)
                 )
-            except FencedError:
-                raise
-            except Exception as again:
-                # Whatever it is (away, starting, full): there is no answer without it.
+            except (psycopg.Error, StoreUnavailableError) as again:
+                # Away, starting, full, a lock: there is no answer until that is over.
                 logger.debug("no answer yet: %s", again)
             if self._closing.is_set():
                 raise StoreUnavailableError(
@@ -321,16 +321,20 @@ class Writer:
     # --- the connection --------------------------------------------------------------------
 
     async def _ask(self, statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-        """Read through this connection; tried again if it breaks."""
-        for attempt in range(_TRIES):
+        return await self._repeated(lambda connection: fetch(connection, statement, parameters))
+
+    async def _repeated(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Do what may be done twice, again if the connection breaks."""
+        for tries_left in reversed(range(_TRIES)):
             connection = await self._connected()
             try:
-                return await self._bounded(connection, fetch(connection, statement, parameters))
+                return await self._bounded(connection, work(connection))
             except Exception as error:
                 broken = is_broken(error, connection)
-                failure = await self._failure(error, connection)
-                if not broken or attempt == _TRIES - 1:
-                    raise failure from error
+                if broken:
+                    await self._drop()
+                if not broken or not tries_left:
+                    raise store_error(error, self._connector.parts) from error
         raise AssertionError("unreachable")
 
     async def _connected(self) -> AsyncConnection:
@@ -344,11 +348,6 @@ class Writer:
                 raise store_error(error, self._connector.parts) from error
             self._connection = connection
         return connection
-
-    async def _failure(self, error: Exception, connection: AsyncConnection) -> BaseException:
-        if is_broken(error, connection):
-            await self._drop()
-        return store_error(error, self._connector.parts)
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
