@@ -14,6 +14,7 @@ from sched_sdk.api.v1 import worker_service_pb2_grpc as rpc
 from sched_server import __version__, edge
 from sched_server.codec import payload_from_proto
 from sched_server.core.inputs import HeartbeatActivity
+from sched_server.errors import Unavailable
 from sched_server.rpc.errors import abort
 from sched_server.tasks import PAGE_BYTES, PAGE_EVENTS
 from sched_server.worker_link import WorkerLink, read_report
@@ -153,6 +154,9 @@ async def _read(
             link.receive(frame)
     except grpc.RpcError:
         pass
+    except Unavailable as error:
+        # The term is over. Nothing was acknowledged, so it is said to the next leader.
+        logger.debug("a frame of worker %s came too late: %s", session.identity, error)
     except Exception:
         logger.exception("a frame of worker %s could not be handled", session.identity)
     finally:
