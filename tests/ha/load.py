@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.crash import app, checks
 from tests.crash.load import Job, make_jobs, read_history, run_job
-from tests.ha.cluster import seed
+from tests.ha.cluster import PATIENCE_S, seed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,8 +35,9 @@ async def under_load(cluster: HaCluster, client: Client) -> AsyncIterator[None]:
     jobs = make_jobs(JOBS, rng)
     running = asyncio.ensure_future(_run_all(client, jobs, rng))
     try:
-        # Each worker has had work before anything breaks.
-        await client.execute_workflow(app.sequential, 2)
+        # Somebody works before anything breaks.
+        async with asyncio.timeout(PATIENCE_S):
+            await client.execute_workflow(app.sequential, 2)
         yield
         async with asyncio.timeout(FINISH_WITHIN_S):
             await running
@@ -47,6 +48,8 @@ async def under_load(cluster: HaCluster, client: Client) -> AsyncIterator[None]:
     for job in jobs:
         checks.check_job(job, histories[job.workflow_id])
     checks.check_activities(cluster.ledger, histories)
+    for member in cluster.members:
+        assert "Traceback" not in member.log, f"{member.name} met what it did not expect"
 
 
 async def _run_all(client: Client, jobs: list[Job], rng: random.Random) -> None:

@@ -11,9 +11,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sched_sdk._client.cluster import ask_status
 from sched_sdk.api.v1 import worker_service_pb2, worker_service_pb2_grpc
+from tests.ha.cluster import until
 from tests.ha.load import next_workflow, under_load
 
 if TYPE_CHECKING:
+    from tests.ha.cluster import HaCluster
     from tests.ha.conftest import MakeCluster
 
 # A standby that had to wait until the leader was silent for too long would need more.
@@ -34,14 +36,19 @@ async def test_of_two_candidates_one_leads_and_the_other_names_it(
     status = await ask_status(cluster.addresses[standby], timeout=5)
     assert status.leader_address == cluster.addresses[leader]
     assert [other.address for other in status.standbys] == [cluster.addresses[standby]]
+    # It asks the database five times a second who leads.
+    await until(lambda: _refuses_and_names(cluster, standby, leader), "the leader is named")
+
+
+async def _refuses_and_names(cluster: HaCluster, standby: int, leader: int) -> bool:
     async with grpc.aio.insecure_channel(cluster.addresses[standby]) as channel:
         stub = worker_service_pb2_grpc.WorkerServiceStub(channel)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await stub.CompleteActivity(worker_service_pb2.CompleteActivityRequest())
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert cluster.addresses[leader] in str(refused.value.details())
     metadata: Any = refused.value.trailing_metadata()  # a mapping, whatever the type stubs say
-    assert metadata["sched-leader"] == cluster.addresses[leader]
+    address = cluster.addresses[leader]
+    return metadata.get("sched-leader") == address and address in str(refused.value.details())
 
 
 async def _health(address: str) -> int:
