@@ -171,7 +171,8 @@ class RunDriver:
         elif ack.outcome == worker_service_pb2.SegmentAck.OUTCOME_RETRY:
             self._host.loop.call_later(_RETRY_S, self._send_again, segment)
         else:
-            self._host.tally.workflow_tasks["rejected"] += 1
+            invalid = ack.outcome == worker_service_pb2.SegmentAck.OUTCOME_INVALID
+            self._host.tally.workflow_tasks["failed" if invalid else "rejected"] += 1
             self.evict()
             self._host.discard(self)
 

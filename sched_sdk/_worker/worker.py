@@ -106,10 +106,10 @@ class Worker:
             workflow_task_slots=max_concurrent_workflow_tasks,
             activity_slots=max_concurrent_activities,
         )
-        self._tally = Tally()
-        self._metrics = None if metrics is None else self._publish(metrics)
         self._session: WorkerSession | None = None
         self._runner: asyncio.Task[None] | None = None
+        self._tally = Tally()
+        self._metrics = None if metrics is None else self._publish(metrics)
 
     @property
     def identity(self) -> str:

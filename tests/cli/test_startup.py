@@ -24,7 +24,15 @@ except SystemExit:
     pass
 print("\\n" + json.dumps(sorted(sys.modules)))
 """
-_NEVER = {"sched_server", "textual", "starlette", "watchfiles", "uvloop", "anyio"}
+_NEVER = {
+    "sched_server",
+    "textual",
+    "starlette",
+    "watchfiles",
+    "uvloop",
+    "anyio",
+    "prometheus_client",
+}
 
 
 def _modules_of(*arguments: str) -> set[str]:
