@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sched_cli.ha.servers import data_folder
 from tests.cli.support import Running, is_alive, sched, wait_until
 
 if TYPE_CHECKING:
@@ -27,8 +29,17 @@ async def waits(ctx: WorkflowContext) -> str:
 LEADS = r"(127\.0\.0\.1:\d+) \(pid (\d+)\) leads"
 
 
+@pytest.fixture(autouse=True)
+def no_data_is_left(tmp_path: Path) -> Iterator[None]:
+    """Root's data is not below the test's folder, which others may not enter."""
+    yield
+    state = tmp_path / ".sched" / "ha"
+    if state.exists():
+        shutil.rmtree(data_folder(state))
+
+
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Running]:
+def cluster(tmp_path: Path, no_data_is_left: None) -> Iterator[Running]:
     (tmp_path / "app.py").write_text(WAITS)
     with Running("dev", "app.py", "--ha", "--port", "0", cwd=tmp_path) as running:
         yield running
