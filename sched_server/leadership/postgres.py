@@ -30,7 +30,7 @@ from psycopg.types.numeric import Float8, Int4, Int8
 from sched_server.leadership import statements as sql
 from sched_server.leadership.port import CandidateInfo, LeaderInfo, Leadership
 from sched_server.leadership.silence import Silence, lease_clock
-from sched_server.store.port import StoreUnavailableError
+from sched_server.store.port import StoreRefusedError, StoreUnavailableError
 from sched_server.store.postgres.connection import (
     DEFAULT_SCHEMA,
     Connector,
@@ -40,7 +40,7 @@ from sched_server.store.postgres.connection import (
     fetch_one,
 )
 from sched_server.store.postgres.failures import is_broken, store_error
-from sched_server.store.postgres.pooler import PoolerError, check_sessions
+from sched_server.store.postgres.pooler import check_sessions
 from sched_server.store.postgres.schema import check_schema
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class PostgresLeadership(Leadership):
     it stops by itself after five sixths of that. All engines of a cluster must
     use the same values, lock key, schema and role.
 
-    Raises StoreUnavailableError if the DSN cannot be read.
+    Raises StoreRefusedError if the DSN cannot be read.
     """
 
     def __init__(
@@ -117,9 +117,9 @@ class PostgresLeadership(Leadership):
     async def campaign(self) -> None:
         """Wait until this engine may lead. A server that is away is waited for.
 
-        Raises StoreVersionError if the schema is not of this version, PoolerError
-        if the server is a pooler that keeps no sessions, and StoreUnavailableError
-        after `resign`.
+        Raises StoreVersionError if the schema is not of this version, StoreRefusedError
+        for what somebody has to correct first (a password, a pooler that keeps no
+        sessions), and StoreUnavailableError after `resign`.
         """
         if self._renewing is not None:
             await self._renewing
@@ -131,7 +131,7 @@ class PostgresLeadership(Leadership):
                     await check_sessions(self._connector)
                     checked = True
                 await self._campaign_once()
-            except PoolerError:
+            except StoreRefusedError:
                 raise
             except StoreUnavailableError as error:
                 if self._resigned:

@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
+from psycopg import conninfo
 
 from sched_server.leadership.postgres import DEFAULT_LOCK_KEY, PostgresLeadership
 from sched_server.leadership.silence import Silence
-from sched_server.store.port import StoreUnavailableError, StoreVersionError
+from sched_server.store.port import StoreRefusedError, StoreUnavailableError, StoreVersionError
 from sched_server.store.postgres import migrate_database
-from sched_server.store.postgres.pooler import PoolerError
 from tests.leadership.waiting import until
 from tests.servers.pooler import pooled
 from tests.servers.postgres import PostgresServer
@@ -247,9 +247,18 @@ async def test_a_missing_schema_is_said_at_once(postgres_dsn: str, postgres_sche
 async def test_a_pooler_in_transaction_mode_cannot_lead(make: Make, postgres_dsn: str) -> None:
     async with pooled(postgres_dsn) as pooler:
         leadership = make("a:1", pooler.dsn)
-        with pytest.raises(PoolerError, match="transaction mode"):
+        with pytest.raises(StoreRefusedError, match="transaction mode"):
             async with asyncio.timeout(5):
                 await leadership.campaign()
+
+
+async def test_a_wrong_password_is_said_and_not_tried_for_ever(
+    make: Make, postgres_server: PostgresServer
+) -> None:
+    leadership = make("a:1", conninfo.make_conninfo(postgres_server.dsn, password="wrong"))
+    with pytest.raises(StoreRefusedError, match="refused the password"):
+        async with asyncio.timeout(5):
+            await leadership.campaign()
 
 
 async def test_a_server_that_is_away_is_waited_for(

@@ -91,7 +91,9 @@ class Pooler:
                     session = None
         finally:
             if session is not None:
-                self._free.append(session)
+                # Nobody may inherit what this client has set and prepared.
+                self._all.remove(session)
+                session.close()
 
     def _take(self) -> _ServerSession:
         if not self._free:

@@ -1,8 +1,8 @@
 """A real Postgres for tests: started once, when the first test asks for it.
 
-`SCHED_TEST_POSTGRES_DSN` names another; its role must be allowed to create
-schemas. Each test has a schema of its own. Tests that stop and start the
-server always use the one that is started here.
+`SCHED_TEST_POSTGRES_DSN` names another, as a URL; its role must be allowed to
+create schemas and databases. Each test has a schema or a database of its own.
+Tests that stop and start the server always use the one that is started here.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class PostgresServer:
         password = self._folder / "password"
         password.write_text("secret-of-tests")
         arguments = ["--auth=scram-sha-256", f"--pwfile={password}", "--username=postgres"]
+        # Thousands of rounds of hashing would be most of what a connection costs.
+        arguments += ["--set=scram_iterations=1"]
         arguments += ["--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
         subprocess.run(
             [self._bin / "initdb", *arguments, "-D", self._data],

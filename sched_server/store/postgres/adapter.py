@@ -54,7 +54,7 @@ class PostgresStore(Store):
     connections read at the same time. `statement_s` and `lock_s` bound what the
     server spends on one statement and on waiting for a lock, in seconds.
 
-    Raises StoreUnavailableError if the DSN cannot be read.
+    Raises StoreRefusedError if the DSN cannot be read.
     """
 
     def __init__(

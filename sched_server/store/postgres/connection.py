@@ -14,7 +14,7 @@ import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection, AsyncRawCursor
 
-from sched_server.store.port import StoreUnavailableError, StoreVersionError
+from sched_server.store.port import StoreRefusedError, StoreVersionError
 from sched_server.store.postgres import statements as sql
 from sched_server.store.postgres.arrays import register_arrays
 from sched_server.store.postgres.failures import (
@@ -63,12 +63,13 @@ class SessionLimits(Struct, frozen=True, kw_only=True):
 class Connector:
     """Makes connections to one database and schema.
 
-    Raises StoreUnavailableError for a DSN that cannot be read.
+    Raises StoreRefusedError for a DSN that cannot be read, and a schema whose name
+    would need quotes.
     """
 
     def __init__(self, dsn: str, *, schema: str = DEFAULT_SCHEMA) -> None:
         if _SCHEMA_NAME.fullmatch(schema) is None:
-            raise StoreUnavailableError(
+            raise StoreRefusedError(
                 f"{schema!r} cannot be the name of a schema; use at most 63 lower-case letters, "
                 "digits and underscores."
             )
@@ -136,7 +137,7 @@ class Connector:
 
     async def check_server(self, connection: AsyncConnection) -> None:
         """Refuse a server that cannot hold a store. Raises StoreVersionError and
-        StoreUnavailableError."""
+        StoreRefusedError."""
         row = await fetch_one(connection, sql.DESCRIBE_SERVER)
         assert row is not None
         encoding, read_only, fsync = row
@@ -146,7 +147,7 @@ class Connector:
                 "encoding UTF8 (createdb --encoding=UTF8 --template=template0)."
             )
         if read_only == "on":
-            raise StoreUnavailableError(
+            raise StoreRefusedError(
                 f"{self.description} takes no writes: it is a replica, or set to read only. Name "
                 "the primary server, or several hosts with target_session_attrs=read-write."
             )
