@@ -114,7 +114,14 @@ class HaCluster:
         return status is not None and status.role == role
 
     async def stands_by(self, engine: int) -> None:
-        await until(lambda: self.has_role(engine, "STANDBY"), f"engine {engine} stands by")
+        """It waits for the lock; before that it answers already."""
+
+        async def waits() -> bool:
+            status = await self.status(engine)
+            waiting = () if status is None else status.standbys
+            return self.addresses[engine] in [standby.address for standby in waiting]
+
+        await until(waits, f"engine {engine} stands by")
 
     async def has_workers(self, count: int) -> None:
         async def so_many() -> bool:
