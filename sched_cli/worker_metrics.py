@@ -32,7 +32,7 @@ class WorkerMetricsServer:
         wants to wait for it. Raises UsageError when the port cannot be used."""
         self._worker = worker
         try:
-            await self._listen()
+            await self._endpoint.start(self._host, self._port)
         except OSError as error:
             if not wait_for_port:
                 raise UsageError(
@@ -41,6 +41,8 @@ class WorkerMetricsServer:
                     "one."
                 ) from error
             self._coming = asyncio.create_task(self._keep_trying())
+        else:
+            console.labelled("metrics", self._endpoint.url)
 
     async def close(self) -> None:
         """Let go of the port."""
@@ -49,18 +51,14 @@ class WorkerMetricsServer:
             await asyncio.wait([self._coming])
         await self._endpoint.close()
 
-    async def _listen(self) -> None:
-        await self._endpoint.start(self._host, self._port)
-        console.labelled("metrics", self._endpoint.url)
-
     async def _keep_trying(self) -> None:
         while True:
             await asyncio.sleep(_RETRY_S)
             try:
-                await self._listen()
+                await self._endpoint.start(self._host, self._port)
             except OSError:
                 continue
-            return
+            return  # at the address that the process before has named
 
     def _not_ready(self) -> str:
         worker = self._worker

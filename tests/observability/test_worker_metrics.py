@@ -25,7 +25,7 @@ from sched_sdk import (
     workflow,
 )
 from sched_server import EngineServer, EngineSettings
-from tests.cli.support import Running, sched, start_dev
+from tests.cli.support import DEADLINE_S, Running, sched, start_dev
 from tests.observability.scraping import Scrape, get, get_until, scrape, scrape_until
 from tests.worker.waiting import until
 
@@ -289,7 +289,7 @@ async def test_after_a_reload_the_new_code_serves_them(app: Path) -> None:
         (app / "app.py").write_text(APP + "\n# edited\n")
         worker.wait_for("the new code serves")
         started = "process_start_time_seconds"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             while True:
                 try:
                     await scrape_until(url, lambda s: s(started) != before(started))
