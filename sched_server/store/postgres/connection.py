@@ -128,7 +128,6 @@ class Connector:
                 _milliseconds(limits.statement_s),
                 _milliseconds(limits.lock_s),
                 application_name,
-                "off",
             ],
         )
         # The driver sends the text of each statement once and its name from then on.

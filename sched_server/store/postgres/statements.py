@@ -13,7 +13,7 @@ ACTIVITY_KIND = 2
 BACKEND_PID = "SELECT pg_backend_pid()"
 
 # What a session of ours needs, whatever the server, the database or the role
-# say: (search_path, statement_timeout, lock_timeout, application_name, enable_seqscan).
+# say: (search_path, statement_timeout, lock_timeout, application_name).
 # `remote_apply` promises more than `on`, so it stays. Index scans are preferred
 # because plans are made while the tables are still small; just-in-time
 # compilation would cost more than any of these statements.
@@ -22,7 +22,7 @@ SELECT set_config('search_path', $1, false),
     set_config('statement_timeout', $2, false),
     set_config('lock_timeout', $3, false),
     set_config('application_name', $4, false),
-    set_config('enable_seqscan', $5, false),
+    set_config('enable_seqscan', 'off', false),
     set_config('default_transaction_isolation', 'read committed', false),
     set_config('default_transaction_deferrable', 'off', false),
     set_config('idle_session_timeout', '0', false),
