@@ -3,7 +3,7 @@
 0  fine
 1  the workflow did not complete, or the command itself failed
 2  usage: an option, an argument or a file that cannot be used
-3  no engine answers
+3  no engine answers, or its database does not
 4  no such workflow
 
 130  interrupted; `sched dev` and `sched worker` end with 0 instead, because
@@ -44,9 +44,12 @@ class NotFoundError(CliError):
 
 
 def explain(error: Exception) -> CliError | None:
-    """What to tell people about an error of the SDK; None for one that is a bug."""
+    """What to tell people about an error of the SDK or of a store; None for one
+    that is a bug."""
     if isinstance(error, CliError):
         return error
+    if (explained := _explain_store_error(error)) is not None:
+        return explained
     # Only a command that imported the SDK can have raised one of its errors.
     if "sched_sdk.errors" not in sys.modules:
         return None
@@ -59,5 +62,20 @@ def explain(error: Exception) -> CliError | None:
     if isinstance(error, (errors.InvalidArgumentError, errors.LimitExceededError)):
         return UsageError(str(error))
     if isinstance(error, errors.SchedError):
+        return CliError(str(error))
+    return None
+
+
+def _explain_store_error(error: Exception) -> CliError | None:
+    # The same: what was not imported cannot have raised anything.
+    if "sched_server.store.port" not in sys.modules:
+        return None
+    from sched_server.store import port
+
+    if isinstance(error, port.StoreRefusedError | port.StoreVersionError):
+        return UsageError(str(error))
+    if isinstance(error, port.StoreUnavailableError):
+        return CliError(str(error), exit_code=EXIT_UNREACHABLE)
+    if isinstance(error, port.StoreError):
         return CliError(str(error))
     return None

@@ -58,6 +58,11 @@ def set_up(*, default_level: str) -> None:
     root.setLevel(_LEVELS[level])
 
 
+def as_json() -> bool:
+    """Whether the records of this process are JSON."""
+    return (os.environ.get("SCHED_LOG_FORMAT") or "text").lower() == "json"
+
+
 @contextlib.contextmanager
 def only_warnings(logger: str) -> Iterator[None]:
     """Leave out what this logger says of less weight, while the block runs."""

@@ -31,7 +31,7 @@ def build_app() -> typer.Typer:
     """All commands; a new noun is a module in `commands/` and one line here."""
     import typer
 
-    from sched_cli.commands import dev, init, version, worker, workflow
+    from sched_cli.commands import cluster, dev, engine, init, migrate, version, worker, workflow
 
     app = typer.Typer(
         name="sched",
@@ -46,13 +46,16 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog=(
             "--debug, anywhere on the line, or SCHED_DEBUG=1 shows tracebacks.\n\n"
-            "Exit codes: 0 fine, 1 failed, 2 usage, 3 no engine answers, 4 no such workflow."
+            "Exit codes: 0 fine, 1 failed, 2 usage, 3 unreachable, 4 no such workflow."
         ),
     )
     app.command("init")(init.init)
     app.command("dev")(dev.dev)
     app.command("worker")(worker.worker)
     app.add_typer(workflow.build_commands(), name="workflow")
+    app.command("engine")(engine.engine)
+    app.add_typer(migrate.build_commands(), name="migrate")
+    app.add_typer(cluster.build_commands(), name="cluster")
     app.command("version")(version.version)
     return app
 

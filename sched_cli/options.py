@@ -29,6 +29,16 @@ EngineOption = Annotated[
         help="Where the engine is; several addresses for replicas.",
     ),
 ]
+PostgresOption = Annotated[
+    str | None,
+    typer.Option(
+        "--postgres-dsn",
+        metavar="DSN",
+        envvar="SCHED_POSTGRES_DSN",
+        show_default=False,
+        help="The store is this Postgres database: postgresql://user:password@host/database.",
+    ),
+]
 OutputOption = Annotated[
     OutputFormat,
     typer.Option("--output", "-o", envvar="SCHED_OUTPUT", help="How to show it."),

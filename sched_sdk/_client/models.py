@@ -240,7 +240,7 @@ class QueueStatus:
     """What delivers tasks that no worker could take at once."""
 
     description: str
-    """"in memory", or "Redis 6.2.7 at cache:6379"."""
+    """"in the engine's memory", or "Redis 6.2.7 at cache:6379"."""
     connected: bool
     last_error: str
     """Why it is not connected; empty when all is well."""

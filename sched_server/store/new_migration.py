@@ -15,15 +15,15 @@ _ROOT = Path(__file__).resolve().parents[2]
 _LONGEST_NAME = 60
 
 
-def create_migration(name: str, *, root: Path = _ROOT) -> list[Path]:
-    """Make the files of migration `name` in a source checkout, numbered behind
-    the last one of each dialect. Returns their paths.
+def create_migration(name: str) -> list[Path]:
+    """Make the files of migration `name` in the source checkout that this file
+    is part of, numbered behind the last one of each dialect. Returns their paths.
 
-    Raises MigrationFilesError if `root` is no checkout, and ValueError for a
-    name that is none, or is taken.
+    Raises MigrationFilesError if there is no checkout, and ValueError for a name
+    that is none, or is taken.
     """
-    folder = root / "migrations"
-    if not folder.is_dir() or not (root / "pyproject.toml").is_file():
+    folder = _ROOT / "migrations"
+    if not folder.is_dir() or not (_ROOT / "pyproject.toml").is_file():
         raise MigrationFilesError(
             "New migrations are written in a source checkout of sched; this is an installed "
             "package. Clone the repository, and run the command with the sched of the clone."

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.support import sched, sched_in_process, start_dev
+from tests.servers.fixtures import postgres_database, postgres_dsn, postgres_server
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
+
+__all__ = ["postgres_database", "postgres_dsn", "postgres_server"]
 
 _EXTRA = """
 from typing import Any

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from typer.core import TyperOption
 
 from sched_cli import errors
 from sched_sdk import Client, RetryPolicy, Worker, WorkflowContext, activity, workflow
+from sched_sdk._client import StandbyStatus
 from sched_server import EngineServer
 from tests.cli.support import sched_in_process
 from tests.docs.commands import (
@@ -93,6 +96,8 @@ def _long(option: TyperOption) -> str:
         ("sched worker", "worker"),
         ("start", "workflow start"),
         ("list and count", "workflow list"),
+        ("sched engine", "engine"),
+        ("up and down", "migrate down"),
     ],
 )
 def test_the_options_of_a_command_are_in_its_table(heading: str, command: str) -> None:
@@ -228,6 +233,22 @@ async def test_the_json_of_a_workflow_with_everything_pending(client: Client, sh
         assert real[part], part  # nothing was compared with nothing
     assert real["activities"][0]["last_failure"]["type"] == "ConnectionError"
     assert real["workflow_task"]["last_failure_cause"] == "NON_DETERMINISM"
+
+
+async def test_the_json_of_a_cluster(client: Client, shell: Shell) -> None:
+    async with Worker(client, workflows=[hello_world], activities=[greet]):
+        real = await shell.json("cluster", "status")
+    same_shape(written("cluster status"), real)
+    assert real["workers"]
+    assert real["task_queues"]
+    told = written("cluster status")["standbys"][0]
+    assert list(told) == [field.name for field in dataclasses.fields(StandbyStatus)]
+
+
+async def test_the_json_of_migrations(shell: Shell, tmp_path: Path) -> None:
+    store = ("--db", str(tmp_path / "sched.db"))
+    await shell("migrate", "up", *store)
+    same_shape(written("migrate status"), await shell.json("migrate", "status", *store))
 
 
 def test_the_types_of_events_are_all_there() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.servers import postgres
 
 _schema_numbers = itertools.count(1)
+_database_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +30,21 @@ def postgres_schema(postgres_dsn: str) -> Iterator[str]:
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute(drop)
     yield name
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(drop)
+
+
+@pytest.fixture
+def postgres_database(postgres_dsn: str) -> Iterator[str]:
+    """The DSN of an empty database; it is dropped after the test. For tests of
+    what always works in the same schema, and takes locks of a whole database."""
+    name = f"sched_test_{next(_database_numbers)}"
+    drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(drop)
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    parts = urlsplit(postgres_dsn)
+    yield urlunsplit(parts._replace(path=f"/{name}"))
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute(drop)
 

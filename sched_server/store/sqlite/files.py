@@ -12,7 +12,12 @@ import fcntl
 import os
 from pathlib import Path
 
-from sched_server.store.port import StoreLockedError, StoreUnavailableError, StoreVersionError
+from sched_server.store.port import (
+    StoreLockedError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    StoreVersionError,
+)
 
 __all__ = ["StoreLock", "check_database_file", "prepare_folder"]
 
@@ -37,13 +42,13 @@ def check_database_file(database: Path) -> None:
     Raises StoreUnavailableError or StoreVersionError.
     """
     if database.is_dir():
-        raise StoreUnavailableError(
+        raise StoreRefusedError(
             f"{database} is a folder; give the path of a file, for example {database / 'sched.db'}."
         )
     if not database.exists():
         return
     if not database.is_file():
-        raise StoreUnavailableError(f"{database} is no regular file. Choose another path.")
+        raise StoreRefusedError(f"{database} is no regular file. Choose another path.")
     try:
         with database.open("rb") as file:
             head = file.read(len(_MAGIC))

@@ -1,0 +1,109 @@
+"""`sched engine`: an engine on Postgres, which others can stand by for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sched_cli.options import (
+    DEFAULT_METRICS_PORT,
+    DEFAULT_PORT,
+    PostgresOption,
+)
+
+DEFAULT_LOCK_KEY = "0x53636845644c6431"
+
+
+def engine(
+    postgres_dsn: PostgresOption = None,
+    redis_url: Annotated[
+        str,
+        typer.Option(
+            "--redis-url",
+            metavar="URL",
+            envvar=["SCHED_REDIS_URL", "REDIS_ADDR"],
+            show_default=False,
+            help="Deliver waiting tasks through this Redis, redis://host:6379; else in memory.",
+        ),
+    ] = "",
+    host: Annotated[
+        str, typer.Option("--host", envvar="SCHED_HOST", help="The address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, envvar="SCHED_PORT", help="0 picks a free one."),
+    ] = DEFAULT_PORT,
+    metrics_port: Annotated[
+        int,
+        typer.Option(
+            "--metrics-port",
+            min=0,
+            max=65535,
+            envvar="SCHED_METRICS_PORT",
+            help="Serve /metrics, /healthz and /readyz here; 0 picks a free port.",
+        ),
+    ] = DEFAULT_METRICS_PORT,
+    advertise: Annotated[
+        str,
+        typer.Option(
+            "--advertise",
+            metavar="HOST:PORT",
+            envvar="SCHED_ADVERTISE",
+            show_default=False,
+            help="Where clients and workers reach this engine; --host and --port by default.",
+        ),
+    ] = "",
+    migrate: Annotated[
+        bool,
+        typer.Option(
+            "--migrate", envvar="SCHED_MIGRATE", help="Bring an older schema up to date first."
+        ),
+    ] = False,
+    lock_key: Annotated[
+        str,
+        typer.Option(
+            "--lock-key",
+            metavar="INTEGER",
+            envvar="SCHED_LEADER_LOCK_KEY",
+            help="The advisory lock that the engines of one cluster contend for.",
+        ),
+    ] = DEFAULT_LOCK_KEY,
+    wait: Annotated[
+        float,
+        typer.Option(
+            "--wait",
+            metavar="SECONDS",
+            min=0,
+            envvar="SCHED_STORE_WAIT_SECONDS",
+            help="How long to wait for a Postgres that cannot be reached at the start.",
+        ),
+    ] = 30.0,
+    grace: Annotated[
+        float,
+        typer.Option(
+            "--grace",
+            metavar="SECONDS",
+            min=0,
+            envvar="SCHED_SHUTDOWN_GRACE_SECONDS",
+            help="How long calls under way may take to finish after SIGTERM.",
+        ),
+    ] = 8.0,
+) -> None:
+    """Run an engine on Postgres; several on one database stand by for each other."""
+    from sched_cli import loops
+    from sched_cli.engine_server import EngineOptions, serve
+
+    options = EngineOptions(
+        postgres_dsn=postgres_dsn or "",
+        redis_url=redis_url,
+        host=host,
+        port=port,
+        metrics_port=metrics_port,
+        advertise=advertise,
+        migrate=migrate,
+        lock_key=lock_key,
+        wait_s=wait,
+        grace_s=grace,
+    )
+    loops.run(serve(options))
