@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # The engine looks into its database for the answer.
 _TIMEOUT_S = 4.0
+# What gRPC says when that is over.
+_NO_ANSWER = "Deadline Exceeded"
 
 
 async def find_status(engine: str) -> ClusterStatus:
@@ -42,12 +44,13 @@ async def _first_answer(addresses: Sequence[str]) -> ClusterStatus:
 
     # All at once: those that are away may take their time to show it.
     asking = [asyncio.ensure_future(ask_status(each, timeout=_TIMEOUT_S)) for each in addresses]
-    problems, code = [], EXIT_UNREACHABLE
+    problems, code, silent = [], EXIT_UNREACHABLE, False
     try:
         for address, answer in zip(addresses, asking, strict=True):
             try:
                 return await answer
             except EngineUnavailableError as error:
+                silent = silent or str(error) == _NO_ANSWER
                 problems.append(f"{address} ({_in_words(str(error))})")
             except EngineError as error:
                 problems.append(f"{address} ({error})")
@@ -58,10 +61,12 @@ async def _first_answer(addresses: Sequence[str]) -> ClusterStatus:
         await asyncio.wait(asking)
     if code == EXIT_FAILED:
         raise CliError(f"No engine can say how the cluster is: {'; '.join(problems)}")
-    raise CliError(
-        f"No engine at {' or '.join(problems)}. Start one: sched dev, or sched engine",
-        exit_code=code,
+    next_step = (
+        "Look whether the database of the engine answers, and the network."
+        if silent
+        else "Start one: sched dev, or sched engine"
     )
+    raise CliError(f"No engine at {' or '.join(problems)}. {next_step}", exit_code=code)
 
 
 async def _completed(status: ClusterStatus) -> ClusterStatus:
@@ -79,4 +84,4 @@ async def _completed(status: ClusterStatus) -> ClusterStatus:
 
 
 def _in_words(problem: str) -> str:
-    return f"no answer within {_TIMEOUT_S:g} s" if problem == "Deadline Exceeded" else problem
+    return f"no answer within {_TIMEOUT_S:g} s" if problem == _NO_ANSWER else problem

@@ -134,10 +134,8 @@ def test_what_is_wrong_with_redis(
         assert "allkeys-lru" in ask(address).stdout
 
         redis.kill()
-        wait_until(lambda: not status(address)["queue"]["connected"], "its loss is noticed")
-        shown = ask(address).stdout
-        assert "not connected: " in shown
-        assert "refused" in shown
+        refused = "not connected: Connection refused"
+        wait_until(lambda: refused in ask(address).stdout, "its loss is noticed")
 
 
 def test_nobody_answers() -> None:
@@ -149,11 +147,11 @@ def test_nobody_answers() -> None:
 
 
 def test_somebody_else_answers() -> None:
-    """What listens is no engine: it takes the connection and says nothing."""
+    """What listens takes the connection and says nothing."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         done = ask(address)
     assert done.returncode == 3
-    assert f"{address} (no answer within 4 s)" in done.stderr
+    assert f"{address} (no answer within 4 s). Look whether the database" in done.stderr
