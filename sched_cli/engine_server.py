@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sched_cli import logs, loops
-from sched_cli.errors import EXIT_UNREACHABLE, CliError, UsageError, explain
+from sched_cli.errors import CliError, UsageError, explain
 from sched_cli.render import console
 from sched_cli.render.engine_news import EngineNews
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sched_cli.loops import StopRequest
     from sched_server import EngineServer, EngineSettings, EngineStartError
 
@@ -119,12 +121,13 @@ async def serve(options: EngineOptions) -> None:
     logs.set_up(default_level="info" if logs.as_json() else "warning")
     settings = options.settings()
     with loops.stop_on_signals() as stop:
-        server = await _start(settings, stop, options.wait_s)
-        if server is None:
+        await _wait_for_store(settings.postgres_dsn, stop, options.wait_s)
+        if stop.requested:
             return
+        server = await _start(settings)
         news = asyncio.create_task(EngineNews(server).tell())
         try:
-            await _first_of(stop, server)
+            await _unless_stopped(stop, server.wait())
         finally:
             news.cancel()
             grace_s = options.grace_s if stop.gently else min(options.grace_s, _URGENT_GRACE_S)
@@ -134,53 +137,64 @@ async def serve(options: EngineOptions) -> None:
             raise _ended(server)
 
 
-async def _start(settings: EngineSettings, stop: StopRequest, wait_s: float) -> EngineServer | None:
-    """A server that serves; None if it was asked to stop before it did. A store
-    that cannot be reached may be about to start, so it is waited for."""
-    from sched_server import EngineServer, EngineStartError
+async def _wait_for_store(dsn: str, stop: StopRequest, wait_s: float) -> None:
+    """Return when the store answers, or a stop was requested. One that cannot be
+    reached may be about to start; where somebody has to correct something,
+    waiting would not help. Raises StoreError."""
+    from sched_server.store.port import StoreRefusedError, StoreUnavailableError
+    from sched_server.store.postgres import PostgresMigrator
 
+    migrator = PostgresMigrator(dsn)
     clock = asyncio.get_running_loop().time
     deadline = clock() + wait_s
     told = False
-    while not stop.requested:
-        server = EngineServer(settings)
+    while True:
         try:
-            await server.start()
-        except EngineStartError as error:
-            problem = _explained(error)
+            await _unless_stopped(stop, migrator.status())
+        except StoreRefusedError:
+            raise
+        except StoreUnavailableError as error:
             left = deadline - clock()
-            if problem.exit_code != EXIT_UNREACHABLE or left <= 0:
-                raise problem from error
+            if left <= 0:
+                raise
             if not told:
-                console.say(f"{problem}\nTrying again for {left:.0f} s.")
+                console.say(f"{error}\nTrying again for {left:.0f} s.")
                 told = True
-            await _pause(stop, min(_RETRY_S, left))
+            await _unless_stopped(stop, asyncio.sleep(min(_RETRY_S, left)))
         else:
-            return server
-    return None
+            return
+        if stop.requested:
+            return
 
 
-async def _pause(stop: StopRequest, seconds: float) -> None:
+async def _start(settings: EngineSettings) -> EngineServer:
+    from sched_server import EngineServer, EngineStartError
+
+    server = EngineServer(settings)
     try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
+        await server.start()
+    except EngineStartError as error:
+        raise _explained(error) from error
+    return server
+
+
+async def _unless_stopped(stop: StopRequest, work: Coroutine[Any, Any, object]) -> None:
+    """Wait for the work, but break it off when a stop is requested."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.wait({working, stopping})
 
 
 def _explained(error: EngineStartError) -> CliError:
     cause = error.__cause__
     known = explain(cause) if isinstance(cause, Exception) else None
     return known or CliError(str(error))
-
-
-async def _first_of(stop: StopRequest, server: EngineServer) -> None:
-    waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(server.wait())]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
 
 
 def _ended(server: EngineServer) -> CliError:

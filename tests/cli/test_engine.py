@@ -15,6 +15,7 @@ import pytest
 
 from tests.cli.engines import address_of, start_engine
 from tests.cli.support import Running, sched, sched_in_process, start_dev
+from tests.queue.redis_server import free_port
 
 if TYPE_CHECKING:
     import subprocess
@@ -102,9 +103,7 @@ def test_others_are_told_the_advertised_address(postgres_database: str, tmp_path
 def test_an_engine_for_all_networks_is_known_by_its_hosts_name(
     postgres_database: str, tmp_path: Path
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     options = ("--host", "0.0.0.0", "--port", port)
     with start_engine(tmp_path, postgres_database, *options) as engine:
         engine.wait_for(f"engine  0.0.0.0:{port}, known to others as {socket.gethostname()}:{port}")
@@ -123,7 +122,8 @@ def test_a_postgres_that_comes_late_is_waited_for(
 ) -> None:
     postgres_server.stop()
     try:
-        with start_engine(tmp_path, postgres_server.dsn, "--wait", "20") as engine:
+        options = ("--wait", "20", "--port", str(free_port()))
+        with start_engine(tmp_path, postgres_server.dsn, *options) as engine:
             engine.wait_for("nothing listens there; start Postgres")
             engine.wait_for(r"Trying again for (19|20) s")
             postgres_server.start()
