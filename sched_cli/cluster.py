@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # The engine looks into its database for the answer.
 _TIMEOUT_S = 4.0
-# What gRPC says when that is over.
-_NO_ANSWER = "Deadline Exceeded"
 
 
 async def find_status(engine: str) -> ClusterStatus:
@@ -39,7 +37,7 @@ async def find_status(engine: str) -> ClusterStatus:
 
 
 async def _first_answer(addresses: Sequence[str]) -> ClusterStatus:
-    from sched_sdk._client.cluster import ask_status
+    from sched_sdk._client.cluster import EngineSilentError, ask_status
     from sched_sdk.errors import EngineError, EngineUnavailableError
 
     # All at once: those that are away may take their time to show it.
@@ -50,8 +48,8 @@ async def _first_answer(addresses: Sequence[str]) -> ClusterStatus:
             try:
                 return await answer
             except EngineUnavailableError as error:
-                silent = silent or str(error) == _NO_ANSWER
-                problems.append(f"{address} ({_in_words(str(error))})")
+                silent = silent or isinstance(error, EngineSilentError)
+                problems.append(f"{address} ({error})")
             except EngineError as error:
                 problems.append(f"{address} ({error})")
                 code = EXIT_FAILED
@@ -81,7 +79,3 @@ async def _completed(status: ClusterStatus) -> ClusterStatus:
     return dataclasses.replace(
         status, queue=leader.queue, workers=leader.workers, task_queues=leader.task_queues
     )
-
-
-def _in_words(problem: str) -> str:
-    return f"no answer within {_TIMEOUT_S:g} s" if problem == _NO_ANSWER else problem

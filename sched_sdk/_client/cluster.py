@@ -17,15 +17,19 @@ from sched_sdk._client.transport import call_details, open_channel
 from sched_sdk.api.v1 import cluster_service_pb2, cluster_service_pb2_grpc
 from sched_sdk.errors import EngineError, EngineUnavailableError
 
-__all__ = ["ask_status"]
+__all__ = ["EngineSilentError", "ask_status"]
+
+
+class EngineSilentError(EngineUnavailableError):
+    """Something takes the connection, or nothing refuses it, and no answer comes."""
 
 
 async def ask_status(address: str, *, timeout: float) -> ClusterStatus:
     """What the engine at "host:port" says of itself and of the cluster.
 
-    Raises EngineUnavailableError when none answers within `timeout` seconds, and
-    EngineError when what answers cannot say, because its store is away or it is
-    no engine.
+    Raises EngineUnavailableError when none is there, EngineSilentError when none
+    answers within `timeout` seconds, and EngineError when what answers cannot say,
+    because its store is away or it is no engine.
     """
     channel = open_channel(address)
     try:
@@ -37,6 +41,8 @@ async def ask_status(address: str, *, timeout: float) -> ClusterStatus:
             raise EngineError(str(error_from_rpc(error))) from error
         if error.code() is grpc.StatusCode.UNIMPLEMENTED:
             raise EngineError("what listens there is no sched engine") from error
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise EngineSilentError(f"no answer within {timeout:g} s") from error
         raise EngineUnavailableError(call_details(error)) from error
     finally:
         await channel.close(None)

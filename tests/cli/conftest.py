@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.support import sched, sched_in_process, start_dev
-from tests.servers.fixtures import postgres_database, postgres_dsn, postgres_server
+from tests.servers.fixtures import (
+    postgres_database,
+    postgres_dsn,
+    postgres_server,
+    stoppable_database,
+)
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-__all__ = ["postgres_database", "postgres_dsn", "postgres_server"]
+__all__ = ["postgres_database", "postgres_dsn", "postgres_server", "stoppable_database"]
 
 _EXTRA = """
 from typing import Any

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Served
+    from tests.servers.postgres import PostgresServer
 
 
 def ask(engine: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -136,6 +137,22 @@ def test_what_is_wrong_with_redis(
         redis.kill()
         refused = "not connected: Connection refused"
         wait_until(lambda: refused in ask(address).stdout, "its loss is noticed")
+
+
+def test_a_postgres_that_is_away(
+    postgres_server: PostgresServer, stoppable_database: str, tmp_path: Path
+) -> None:
+    with start_engine(tmp_path, stoppable_database) as engine:
+        engine.wait_for("leads, epoch")
+        postgres_server.stop()
+        try:
+            done = ask(address_of(engine))
+        finally:
+            postgres_server.start()
+        assert done.returncode in (1, 3)
+        assert "database" in done.stderr or "postgres" in done.stderr
+        assert "secret" not in done.stderr
+        wait_until(lambda: ask(address_of(engine)).returncode == 0, "it answers again")
 
 
 def test_nobody_answers() -> None:

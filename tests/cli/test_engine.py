@@ -118,30 +118,18 @@ def test_a_redis_that_is_away_does_not_matter(postgres_database: str, tmp_path: 
 
 
 def test_a_postgres_that_comes_late_is_waited_for(
-    postgres_server: PostgresServer, tmp_path: Path
+    postgres_server: PostgresServer, stoppable_database: str, tmp_path: Path
 ) -> None:
+    options = ("--wait", "20", "--port", str(free_port()))
     postgres_server.stop()
-    try:
-        options = ("--wait", "20", "--port", str(free_port()))
-        with start_engine(tmp_path, postgres_server.dsn, *options) as engine:
+    with start_engine(tmp_path, stoppable_database, *options) as engine:
+        try:
             engine.wait_for("nothing listens there; start Postgres")
             engine.wait_for(r"Trying again for (19|20) s")
+        finally:
             postgres_server.start()
-            engine.wait_for("leads, epoch")
-        assert "secret" not in engine.output
-    finally:
-        if not _answers(postgres_server.dsn):
-            postgres_server.start()
-        with psycopg.connect(postgres_server.dsn, autocommit=True) as connection:
-            connection.execute("DROP SCHEMA IF EXISTS sched CASCADE")
-
-
-def _answers(dsn: str) -> bool:
-    try:
-        psycopg.connect(dsn).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+        engine.wait_for("leads, epoch")
+    assert "secret" not in engine.output
 
 
 def test_a_signal_ends_the_wait_for_postgres(tmp_path: Path) -> None:

@@ -38,14 +38,23 @@ def postgres_schema(postgres_dsn: str) -> Iterator[str]:
 def postgres_database(postgres_dsn: str) -> Iterator[str]:
     """The DSN of an empty database; it is dropped after the test. For tests of
     what always works in the same schema, and takes locks of a whole database."""
+    yield from _new_database(postgres_dsn)
+
+
+@pytest.fixture
+def stoppable_database(postgres_server: postgres.PostgresServer) -> Iterator[str]:
+    """The same, on the server that `postgres_server` stops and starts."""
+    yield from _new_database(postgres_server.dsn)
+
+
+def _new_database(dsn: str) -> Iterator[str]:
     name = f"sched_test_{next(_database_numbers)}"
     drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+    with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(drop)
         connection.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
-    parts = urlsplit(postgres_dsn)
-    yield urlunsplit(parts._replace(path=f"/{name}"))
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+    yield urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+    with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(drop)
 
 
