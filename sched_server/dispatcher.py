@@ -213,9 +213,6 @@ class Dispatcher:
 
     # ------------------------------------------------------------ backlog
 
-    def has_backlog(self, key: TaskKey) -> bool:
-        return key in self._backlogs
-
     def session_joined(self, session: WorkerSession) -> None:
         for key in session.keys:
             if key in self._backlogs:

@@ -77,7 +77,6 @@ class Engine:
         )
         self.lookup = Lookup(self.group)
         self.sessions = Sessions(self.group)
-        self._holding: set[asyncio.Task[None]] = set()
 
     async def open(self, address: str) -> None:
         await self.group.open(address)

@@ -160,17 +160,22 @@ class WorkerLink:
         execution = await self._find(segment.run_id)
         if execution is None:
             return
-        hello = self._session.hello
         message = f"the store does not take a value of this segment: {error}"
-        cause = TaskFailureCause.INVALID_COMMAND
-        request = FailWorkflowTask(
+        request = self._unacceptable(segment, TaskFailureCause.INVALID_COMMAND, message)
+        self._invalid(execution, segment, request)
+
+    def _unacceptable(
+        self, segment: pb.WorkflowSegment, cause: TaskFailureCause, message: str
+    ) -> FailWorkflowTask:
+        """The failure that a segment becomes which cannot be taken as it is."""
+        hello = self._session.hello
+        return FailWorkflowTask(
             base=segment.base,
             cause=int(cause),
             failure=Failure(type=cause.name, message=message),
             identity=hello.identity,
             build_id=hello.build_id,
         )
-        self._invalid(execution, segment, request)
 
     def _overtaken(self, execution: Execution, dispatch: int) -> bool:
         """A newer dispatch of the task was made."""
@@ -197,13 +202,7 @@ class WorkerLink:
                 )
             except UnknownCommand as unknown:
                 problem, cause = str(unknown), TaskFailureCause.INVALID_COMMAND
-        return FailWorkflowTask(
-            base=segment.base,
-            cause=int(cause),
-            failure=Failure(type=cause.name, message=problem),
-            identity=hello.identity,
-            build_id=hello.build_id,
-        )
+        return self._unacceptable(segment, cause, problem)
 
     def _invalid(
         self, execution: Execution, segment: pb.WorkflowSegment, request: FailWorkflowTask

@@ -15,6 +15,7 @@ from sched_server.store.postgres import listing
 from sched_server.store.postgres import statements as sql
 from sched_server.store.postgres.arrays import text_array
 from sched_server.store.postgres.connection import fetch, fetch_one
+from sched_server.store.rows import run_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +46,8 @@ async def runs(
     found: dict[str, list[RunRow]] = {}
     wanted = text_array(list(dict.fromkeys(workflow_ids)))
     for row in await fetch(connection, sql.FIND_RUNS, [wanted, _limit(limit_per_id)]):
-        run_row = _run_row(row)
-        found.setdefault(run_row.workflow_id, []).append(run_row)
+        run = run_row(row)
+        found.setdefault(run.workflow_id, []).append(run)
     return found
 
 
@@ -57,7 +58,7 @@ async def run_page(
     limit: int,
 ) -> list[RunRow]:
     statement, parameters = listing.list_statement(run_filter, after, max(limit, 0))
-    return [_run_row(row) for row in await fetch(connection, statement, parameters, prepare=False)]
+    return [run_row(row) for row in await fetch(connection, statement, parameters, prepare=False)]
 
 
 async def run_counts(connection: AsyncConnection, run_filter: RunFilter) -> dict[int, int]:
@@ -136,38 +137,7 @@ def _limit(limit: int) -> Int8:
 
 async def _one_run(connection: AsyncConnection, statement: str, *parameters: Any) -> RunRow | None:
     row = await fetch_one(connection, statement, parameters)
-    return None if row is None else _run_row(row)
-
-
-def _run_row(row: tuple[Any, ...]) -> RunRow:
-    (
-        run_key,
-        run_id,
-        workflow_id,
-        shard,
-        workflow_type,
-        task_queue,
-        status,
-        start_request_id,
-        started_us,
-        closed_us,
-        last_event_id,
-        history_bytes,
-    ) = row
-    return RunRow(
-        run_key=run_key,
-        run_id=run_id,
-        workflow_id=workflow_id,
-        shard=shard,
-        workflow_type=workflow_type,
-        task_queue=task_queue,
-        status=status,
-        start_request_id=start_request_id,
-        started_us=started_us,
-        closed_us=closed_us,
-        last_event_id=last_event_id,
-        history_bytes=history_bytes,
-    )
+    return None if row is None else run_row(row)
 
 
 async def _task_rows(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sched_server.store.port import EventRow, RunRow, TaskKey, TaskRow, TimerRow
+from sched_server.store.rows import run_row
 from sched_server.store.sqlite import listing
 from sched_server.store.sqlite import statements as sql
 
@@ -36,8 +37,8 @@ def runs(
     found: dict[str, list[RunRow]] = {}
     wanted = list(dict.fromkeys(workflow_ids))
     for row in sql.FIND_RUNS.fetch(connection, wanted, max(limit_per_id, 0)):
-        run_row = _run_row(row)
-        found.setdefault(run_row.workflow_id, []).append(run_row)
+        run = run_row(row)
+        found.setdefault(run.workflow_id, []).append(run)
     return found
 
 
@@ -48,7 +49,7 @@ def run_page(
     limit: int,
 ) -> list[RunRow]:
     statement, parameters = listing.list_statement(run_filter, after, max(limit, 0))
-    return [_run_row(row) for row in connection.execute(statement, parameters).fetchall()]
+    return [run_row(row) for row in connection.execute(statement, parameters).fetchall()]
 
 
 def run_counts(connection: sqlite3.Connection, run_filter: RunFilter) -> dict[int, int]:
@@ -127,38 +128,7 @@ def assigned_tasks(
 
 def _one_run(connection: sqlite3.Connection, statement: str, *parameters: Any) -> RunRow | None:
     row = connection.execute(statement, parameters).fetchone()
-    return None if row is None else _run_row(row)
-
-
-def _run_row(row: Sequence[Any]) -> RunRow:
-    (
-        run_key,
-        run_id,
-        workflow_id,
-        shard,
-        workflow_type,
-        task_queue,
-        status,
-        start_request_id,
-        started_us,
-        closed_us,
-        last_event_id,
-        history_bytes,
-    ) = row
-    return RunRow(
-        run_key=run_key,
-        run_id=run_id,
-        workflow_id=workflow_id,
-        shard=shard,
-        workflow_type=workflow_type,
-        task_queue=task_queue,
-        status=status,
-        start_request_id=start_request_id,
-        started_us=started_us,
-        closed_us=closed_us,
-        last_event_id=last_event_id,
-        history_bytes=history_bytes,
-    )
+    return None if row is None else run_row(row)
 
 
 def _task_rows(connection: sqlite3.Connection, statement: str, *parameters: Any) -> list[TaskRow]:
