@@ -188,5 +188,6 @@ _DETAILS: dict[str, Callable[[Attributes], str]] = {
     "WorkflowFailed": lambda a: failure_words(a.get("failure")),
     "WorkflowCanceled": lambda a: failure_words(a.get("failure")),
     "WorkflowTerminated": lambda a: a.get("reason", ""),
+    "MarkerRecorded": lambda a: f"{a.get('kind', '')} {a.get('id', '')}{_place(a)}",
     "WorkflowTimedOut": lambda a: failure_words(a.get("failure")),
 }

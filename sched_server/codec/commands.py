@@ -77,6 +77,10 @@ def _record_step(message: pb.Command, body: pb.RecordStep) -> i.RecordStep:
     )
 
 
+def _record_marker(message: pb.Command, body: pb.RecordMarker) -> i.RecordMarker:
+    return i.RecordMarker(call_site=message.call_site, kind=body.kind, id=body.id)
+
+
 def _complete(_: pb.Command, body: pb.CompleteWorkflow) -> i.CompleteWorkflow:
     return i.CompleteWorkflow(result=Payload(body.result.encoding, body.result.data))
 
@@ -95,6 +99,7 @@ _CONVERTERS: dict[str, Callable[[pb.Command, Any], i.Command]] = {
     "start_timer": _start_timer,
     "cancel_timer": _cancel_timer,
     "record_step": _record_step,
+    "record_marker": _record_marker,
     "complete_workflow": _complete,
     "fail_workflow": _fail,
     "cancel_workflow": _cancel,

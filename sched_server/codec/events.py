@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sched_sdk.api.v1 import history_pb2 as pb
 from sched_server.core import events as e
-from sched_server.core.values import AttemptSummary, Payload
+from sched_server.core.values import AttemptSummary, HistoryOrigin, Payload
 
 from .values import (
     failure_from_proto,
@@ -79,6 +79,17 @@ def _started_to(a: e.WorkflowStarted) -> pb.WorkflowStarted:
         request_id=a.request_id,
         identity=a.identity,
         previous_run_id=a.previous_run_id,
+        traceparent=a.traceparent,
+        tracestate=a.tracestate,
+        origin=_origin_to(a.origin),
+    )
+
+
+def _origin_to(origin: HistoryOrigin | None) -> pb.HistoryOrigin | None:
+    if origin is None:
+        return None
+    return pb.HistoryOrigin(
+        workflow_id=origin.workflow_id, run_id=origin.run_id, event_id=origin.event_id
     )
 
 
@@ -230,11 +241,24 @@ def _canceled_to(a: e.WorkflowCanceled) -> pb.WorkflowCanceled:
 
 
 def _terminated_to(a: e.WorkflowTerminated) -> pb.WorkflowTerminated:
-    return pb.WorkflowTerminated(reason=a.reason, request_id=a.request_id, identity=a.identity)
+    return pb.WorkflowTerminated(
+        reason=a.reason,
+        request_id=a.request_id,
+        identity=a.identity,
+        new_run_id=a.new_run_id,
+    )
 
 
 def _timed_out_to(a: e.WorkflowTimedOut) -> pb.WorkflowTimedOut:
     return pb.WorkflowTimedOut(failure=failure_to_proto(a.failure))
+
+
+def _marker_to(a: e.MarkerRecorded) -> pb.MarkerRecorded:
+    return pb.MarkerRecorded(
+        kind=a.kind,  # type: ignore[arg-type]  # enum values are ints on the wire
+        id=a.id,
+        call_site=a.call_site,
+    )
 
 
 _TO_PROTO: dict[type, Callable[[Any], Any]] = {
@@ -260,6 +284,7 @@ _TO_PROTO: dict[type, Callable[[Any], Any]] = {
     e.WorkflowCanceled: _canceled_to,
     e.WorkflowTerminated: _terminated_to,
     e.WorkflowTimedOut: _timed_out_to,
+    e.MarkerRecorded: _marker_to,
 }
 
 
@@ -277,6 +302,7 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
         else AttemptSummary(m.attempts, m.started_time_us, m.identity)
     ),
     "sdk_flags": tuple,
+    "origin": lambda m: HistoryOrigin(m.workflow_id, m.run_id, m.event_id) if m.run_id else None,
 }
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from .values import AttemptSummary, Failure, Payload, RetryPolicy
+from .values import AttemptSummary, Failure, HistoryOrigin, Payload, RetryPolicy
 
 
 class WorkflowStarted(Struct, frozen=True, kw_only=True):
@@ -25,6 +25,9 @@ class WorkflowStarted(Struct, frozen=True, kw_only=True):
     request_id: str
     identity: str
     previous_run_id: str
+    traceparent: str = ""
+    tracestate: str = ""
+    origin: HistoryOrigin | None = None
 
 
 class WorkflowTaskCompleted(Struct, frozen=True, kw_only=True):
@@ -163,10 +166,20 @@ class WorkflowTerminated(Struct, frozen=True, kw_only=True):
     reason: str
     request_id: str
     identity: str
+    new_run_id: str = ""
+    """The run that goes on instead, when the run was reset."""
 
 
 class WorkflowTimedOut(Struct, frozen=True, kw_only=True):
     failure: Failure
+
+
+class MarkerRecorded(Struct, frozen=True, kw_only=True):
+    """A decision of the code that replay repeats."""
+
+    kind: int
+    id: str
+    call_site: str
 
 
 Attributes: TypeAlias = (
@@ -192,6 +205,7 @@ Attributes: TypeAlias = (
     | WorkflowCanceled
     | WorkflowTerminated
     | WorkflowTimedOut
+    | MarkerRecorded
 )
 
 TerminalAttributes: TypeAlias = (
@@ -228,6 +242,7 @@ EVENT_TYPES: dict[type, int] = {
     WorkflowCanceled: 20,
     WorkflowTerminated: 21,
     WorkflowTimedOut: 22,
+    MarkerRecorded: 23,
 }
 
 TERMINAL: frozenset[type] = frozenset(

@@ -155,6 +155,15 @@ class RecordStep(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
 
 
+class RecordMarker(Struct, frozen=True, kw_only=True):
+    """A decision to repeat in replay, such as the path a patch takes. It has no
+    number: code that stops asking must not shift those of the commands behind it."""
+
+    call_site: str = ""
+    kind: int
+    id: str
+
+
 class CompleteWorkflow(Struct, frozen=True, kw_only=True):
     result: Payload
 
@@ -173,6 +182,7 @@ Command: TypeAlias = (
     | StartTimer
     | CancelTimer
     | RecordStep
+    | RecordMarker
     | CompleteWorkflow
     | FailWorkflow
     | CancelWorkflowExecution

@@ -50,6 +50,7 @@ _STAYS_RUNNING = (
     e.WorkflowCancelRequested,
     e.StepCompleted,
     e.StepFailed,
+    e.MarkerRecorded,
 )
 
 RUN: Mapping[tuple[Status, type], Status] = {

@@ -57,6 +57,22 @@ class AttemptSummary(Struct, frozen=True, gc=False):
     identity: str
 
 
+class HistoryOrigin(Struct, frozen=True, gc=False):
+    """Whose history the first events of a reset or forked run are copied from."""
+
+    workflow_id: str
+    run_id: str
+    event_id: int
+    """Events up to this id are the other run's."""
+
+
+class MarkerKind(IntEnum):
+    """What a marker records. Numbers as in the API."""
+
+    PATCH = 1
+    DEPRECATED_PATCH = 2
+
+
 class Status(IntEnum):
     """Of a run. NEW is before WorkflowStarted and is never stored."""
 

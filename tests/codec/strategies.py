@@ -9,7 +9,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sched_server.core import events as e
-from sched_server.core.values import AttemptSummary, Failure, Payload, RetryPolicy
+from sched_server.core.values import (
+    AttemptSummary,
+    Failure,
+    HistoryOrigin,
+    Payload,
+    RetryPolicy,
+)
 
 text = st.text(st.characters(codec="utf-8"), max_size=12)
 int64 = st.integers(-(2**63), 2**63 - 1)
@@ -46,8 +52,12 @@ retries = st.builds(
     non_retryable_error_types=st.lists(text, max_size=3).map(tuple),
 )
 summaries = st.builds(AttemptSummary, attempts=int32, started_time_us=int64, identity=text)
+origins = st.none() | st.builds(
+    HistoryOrigin, workflow_id=text, run_id=text.filter(bool), event_id=int64
+)
 
 _NARROW = {
+    "kind": st.integers(1, 2),
     "seq": uint32,
     "attempt": int32,
     "cause": st.integers(1, 6),
@@ -64,6 +74,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     Failure: failures,
     RetryPolicy: retries,
     AttemptSummary: summaries,
+    HistoryOrigin | None: origins,
 }
 
 

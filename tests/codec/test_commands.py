@@ -116,6 +116,12 @@ def test_record_step_with_a_failure() -> None:
     )
 
 
+def test_record_marker() -> None:
+    command = read(record_marker=pb.RecordMarker(kind=1, id="new-tax"))  # type: ignore[arg-type]
+
+    assert command == i.RecordMarker(call_site="app.py:7", kind=1, id="new-tax")
+
+
 def test_complete_workflow() -> None:
     command = read(complete_workflow=pb.CompleteWorkflow(result=PAYLOAD))
 

@@ -17,6 +17,8 @@ from sched_server.core.values import (
     AttemptSummary,
     Failure,
     FailureKind,
+    HistoryOrigin,
+    MarkerKind,
     Payload,
     RetryPolicy,
     Status,
@@ -51,6 +53,7 @@ def test_the_core_and_the_api_name_the_same_fields(kind: Any) -> None:
         (Failure, common_pb2.Failure),
         (RetryPolicy, common_pb2.RetryPolicy),
         (AttemptSummary, history_pb2.AttemptSummary),
+        (HistoryOrigin, history_pb2.HistoryOrigin),
     ],
 )
 def test_values_have_the_same_fields_too(kind: Any, message: Any) -> None:
@@ -74,6 +77,7 @@ def test_every_event_type_of_the_api_is_known_by_its_number() -> None:
         (FailureKind, common_pb2.FailureKind, "FAILURE_KIND_"),
         (TaskFailureCause, history_pb2.WorkflowTaskFailureCause, "WORKFLOW_TASK_FAILURE_CAUSE_"),
         (Status, common_pb2.WorkflowStatus, "WORKFLOW_STATUS_"),
+        (MarkerKind, history_pb2.MarkerRecorded.Kind, "KIND_"),
     ],
 )
 def test_enumerations_have_the_apis_numbers(ours: Any, theirs: Any, prefix: str) -> None:

@@ -13,7 +13,14 @@ from sched_server.core.decision import (
     StopAttempt,
 )
 from sched_server.core.state import ActivityPhase, ActivityRecord, TaskPhase, WorkflowTaskRecord
-from sched_server.core.values import AttemptSummary, Failure, Payload, RetryPolicy, TimerKind
+from sched_server.core.values import (
+    AttemptSummary,
+    Failure,
+    MarkerKind,
+    Payload,
+    RetryPolicy,
+    TimerKind,
+)
 
 from .scenario import (
     BOOM,
@@ -299,6 +306,19 @@ def test_a_step_outcome_is_recorded_where_the_code_had_it() -> None:
     )
     assert run.state.last_seq == 3, "steps end in any order"
     assert run.state.unseen == []
+
+
+def test_a_marker_is_recorded_where_the_code_decided() -> None:
+    run = started()
+
+    decision = run.segment(
+        i.RecordMarker(call_site="app.py:4", kind=MarkerKind.PATCH, id="new-tax"), activity(1)
+    )
+
+    assert decision.events[1] == e.MarkerRecorded(
+        kind=MarkerKind.PATCH, id="new-tax", call_site="app.py:4"
+    )
+    assert isinstance(decision.events[2], e.ActivityScheduled)
 
 
 def test_the_identity_of_the_worker_stands_in_the_segment() -> None:

@@ -252,6 +252,7 @@ class OneRun(RuleBasedStateMachine):
             e.TimerCanceled,
             e.StepCompleted,
             e.StepFailed,
+            e.MarkerRecorded,
         )
         inside = False
         for event in self.run_.history():

@@ -261,6 +261,11 @@ def test_what_makes_a_segment_invalid() -> None:
         ((activity(2), step(2)), "RecordStep: number 2 is used twice"),
         ((activity(0),), "ScheduleActivity: number 0; numbers begin with 1"),
         ((i.StartTimer(seq=1, duration_us=1),), "StartTimer: number 1 is taken"),
+        (
+            (i.RecordMarker(kind=9, id="x"),),
+            "RecordMarker: this engine knows no kind 9; upgrade it",
+        ),
+        ((i.RecordMarker(kind=1, id=""),), "RecordMarker: the id is missing"),
         ((completed(), i.FailWorkflow(failure=BOOM)), "CompleteWorkflow is not the last command"),
     )
     for commands, message in cases:

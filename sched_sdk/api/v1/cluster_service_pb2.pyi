@@ -107,6 +107,7 @@ class GetStatusResponse(_message.Message):
     LEADER_ADDRESS_FIELD_NUMBER: _builtins.int
     STANDBYS_FIELD_NUMBER: _builtins.int
     QUEUE_FIELD_NUMBER: _builtins.int
+    STORE_STATUS_FIELD_NUMBER: _builtins.int
     role: Global___GetStatusResponse.Role.ValueType
     epoch: _builtins.int
     version: _builtins.str
@@ -126,6 +127,8 @@ class GetStatusResponse(_message.Message):
     def standbys(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandbyStatus]: ...
     @_builtins.property
     def queue(self) -> Global___QueueStatus: ...
+    @_builtins.property
+    def store_status(self) -> Global___StoreStatus: ...
     def __init__(
         self,
         *,
@@ -140,14 +143,46 @@ class GetStatusResponse(_message.Message):
         leader_address: _builtins.str = ...,
         standbys: _abc.Iterable[Global___StandbyStatus] | None = ...,
         queue: Global___QueueStatus | None = ...,
+        store_status: Global___StoreStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["queue", b"queue"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["queue", b"queue", "store_status", b"store_status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "leader_address", b"leader_address", "open_workflows", b"open_workflows", "queue", b"queue", "role", b"role", "standbys", b"standbys", "started_time_us", b"started_time_us", "store", b"store", "task_queues", b"task_queues", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "leader_address", b"leader_address", "open_workflows", b"open_workflows", "queue", b"queue", "role", b"role", "standbys", b"standbys", "started_time_us", b"started_time_us", "store", b"store", "store_status", b"store_status", "task_queues", b"task_queues", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class StoreStatus(_message.Message):
+    """Whether the engine reaches its database."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONNECTED_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    connected: _builtins.bool
+    last_error: _builtins.str
+    """Why it does not; empty when all is well."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What works but should be set otherwise, each with its remedy."""
+
+    def __init__(
+        self,
+        *,
+        connected: _builtins.bool = ...,
+        last_error: _builtins.str = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "last_error", b"last_error", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoreStatus: _TypeAlias = StoreStatus  # noqa: Y015
 
 @_typing.final
 class StandbyStatus(_message.Message):
@@ -184,7 +219,7 @@ class QueueStatus(_message.Message):
     LAST_ERROR_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     description: _builtins.str
-    """"in memory", or "Redis 6.2.7 at cache:6379"."""
+    """"in the engine's memory", or "Redis 6.2.7 at cache:6379"."""
     connected: _builtins.bool
     last_error: _builtins.str
     """Why it is not connected; empty when all is well."""

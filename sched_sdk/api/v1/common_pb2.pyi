@@ -99,6 +99,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 8
     ERROR_REASON_ACTIVITY_NOT_FOUND: _ErrorReason.ValueType  # 9
     ERROR_REASON_CANCELED: _ErrorReason.ValueType  # 10
+    ERROR_REASON_QUERY_NOT_FOUND: _ErrorReason.ValueType  # 11
+    """The workflow has no query of that name."""
+    ERROR_REASON_QUERY_FAILED: _ErrorReason.ValueType  # 12
+    """The query's handler raised, or tried to change something."""
+    ERROR_REASON_NO_WORKER: _ErrorReason.ValueType  # 13
+    """No connected worker can answer: none serves the type on the task queue, or
+    the workflow's code cannot get past its history.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed, beside its gRPC status; unary calls carry the name in
@@ -117,6 +125,14 @@ ERROR_REASON_UNAVAILABLE: ErrorReason.ValueType  # 7
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 8
 ERROR_REASON_ACTIVITY_NOT_FOUND: ErrorReason.ValueType  # 9
 ERROR_REASON_CANCELED: ErrorReason.ValueType  # 10
+ERROR_REASON_QUERY_NOT_FOUND: ErrorReason.ValueType  # 11
+"""The workflow has no query of that name."""
+ERROR_REASON_QUERY_FAILED: ErrorReason.ValueType  # 12
+"""The query's handler raised, or tried to change something."""
+ERROR_REASON_NO_WORKER: ErrorReason.ValueType  # 13
+"""No connected worker can answer: none serves the type on the task queue, or
+the workflow's code cannot get past its history.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -54,6 +54,7 @@ class _EventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventType.V
     EVENT_TYPE_WORKFLOW_CANCELED: _EventType.ValueType  # 20
     EVENT_TYPE_WORKFLOW_TERMINATED: _EventType.ValueType  # 21
     EVENT_TYPE_WORKFLOW_TIMED_OUT: _EventType.ValueType  # 22
+    EVENT_TYPE_MARKER_RECORDED: _EventType.ValueType  # 23
 
 class EventType(_EventType, metaclass=_EventTypeEnumTypeWrapper): ...
 
@@ -80,6 +81,7 @@ EVENT_TYPE_WORKFLOW_FAILED: EventType.ValueType  # 19
 EVENT_TYPE_WORKFLOW_CANCELED: EventType.ValueType  # 20
 EVENT_TYPE_WORKFLOW_TERMINATED: EventType.ValueType  # 21
 EVENT_TYPE_WORKFLOW_TIMED_OUT: EventType.ValueType  # 22
+EVENT_TYPE_MARKER_RECORDED: EventType.ValueType  # 23
 Global___EventType: _TypeAlias = EventType  # noqa: Y015
 
 class _WorkflowTaskFailureCause:
@@ -139,6 +141,7 @@ class HistoryEvent(_message.Message):
     WORKFLOW_CANCELED_FIELD_NUMBER: _builtins.int
     WORKFLOW_TERMINATED_FIELD_NUMBER: _builtins.int
     WORKFLOW_TIMED_OUT_FIELD_NUMBER: _builtins.int
+    MARKER_RECORDED_FIELD_NUMBER: _builtins.int
     event_id: _builtins.int
     """1, 2, 3 … without gaps within a run."""
     time_us: _builtins.int
@@ -190,6 +193,8 @@ class HistoryEvent(_message.Message):
     def workflow_terminated(self) -> Global___WorkflowTerminated: ...
     @_builtins.property
     def workflow_timed_out(self) -> Global___WorkflowTimedOut: ...
+    @_builtins.property
+    def marker_recorded(self) -> Global___MarkerRecorded: ...
     def __init__(
         self,
         *,
@@ -219,12 +224,13 @@ class HistoryEvent(_message.Message):
         workflow_canceled: Global___WorkflowCanceled | None = ...,
         workflow_terminated: Global___WorkflowTerminated | None = ...,
         workflow_timed_out: Global___WorkflowTimedOut | None = ...,
+        marker_recorded: Global___MarkerRecorded | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["activity_cancel_requested", b"activity_cancel_requested", "activity_canceled", b"activity_canceled", "activity_completed", b"activity_completed", "activity_failed", b"activity_failed", "activity_retry_scheduled", b"activity_retry_scheduled", "activity_scheduled", b"activity_scheduled", "activity_timed_out", b"activity_timed_out", "attributes", b"attributes", "signal_received", b"signal_received", "step_completed", b"step_completed", "step_failed", b"step_failed", "timer_canceled", b"timer_canceled", "timer_fired", b"timer_fired", "timer_scheduled", b"timer_scheduled", "workflow_cancel_requested", b"workflow_cancel_requested", "workflow_canceled", b"workflow_canceled", "workflow_completed", b"workflow_completed", "workflow_failed", b"workflow_failed", "workflow_started", b"workflow_started", "workflow_task_completed", b"workflow_task_completed", "workflow_task_failed", b"workflow_task_failed", "workflow_terminated", b"workflow_terminated", "workflow_timed_out", b"workflow_timed_out"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activity_cancel_requested", b"activity_cancel_requested", "activity_canceled", b"activity_canceled", "activity_completed", b"activity_completed", "activity_failed", b"activity_failed", "activity_retry_scheduled", b"activity_retry_scheduled", "activity_scheduled", b"activity_scheduled", "activity_timed_out", b"activity_timed_out", "attributes", b"attributes", "marker_recorded", b"marker_recorded", "signal_received", b"signal_received", "step_completed", b"step_completed", "step_failed", b"step_failed", "timer_canceled", b"timer_canceled", "timer_fired", b"timer_fired", "timer_scheduled", b"timer_scheduled", "workflow_cancel_requested", b"workflow_cancel_requested", "workflow_canceled", b"workflow_canceled", "workflow_completed", b"workflow_completed", "workflow_failed", b"workflow_failed", "workflow_started", b"workflow_started", "workflow_task_completed", b"workflow_task_completed", "workflow_task_failed", b"workflow_task_failed", "workflow_terminated", b"workflow_terminated", "workflow_timed_out", b"workflow_timed_out"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_cancel_requested", b"activity_cancel_requested", "activity_canceled", b"activity_canceled", "activity_completed", b"activity_completed", "activity_failed", b"activity_failed", "activity_retry_scheduled", b"activity_retry_scheduled", "activity_scheduled", b"activity_scheduled", "activity_timed_out", b"activity_timed_out", "attributes", b"attributes", "event_id", b"event_id", "may_ignore", b"may_ignore", "signal_received", b"signal_received", "step_completed", b"step_completed", "step_failed", b"step_failed", "time_us", b"time_us", "timer_canceled", b"timer_canceled", "timer_fired", b"timer_fired", "timer_scheduled", b"timer_scheduled", "type", b"type", "workflow_cancel_requested", b"workflow_cancel_requested", "workflow_canceled", b"workflow_canceled", "workflow_completed", b"workflow_completed", "workflow_failed", b"workflow_failed", "workflow_started", b"workflow_started", "workflow_task_completed", b"workflow_task_completed", "workflow_task_failed", b"workflow_task_failed", "workflow_terminated", b"workflow_terminated", "workflow_timed_out", b"workflow_timed_out"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_cancel_requested", b"activity_cancel_requested", "activity_canceled", b"activity_canceled", "activity_completed", b"activity_completed", "activity_failed", b"activity_failed", "activity_retry_scheduled", b"activity_retry_scheduled", "activity_scheduled", b"activity_scheduled", "activity_timed_out", b"activity_timed_out", "attributes", b"attributes", "event_id", b"event_id", "marker_recorded", b"marker_recorded", "may_ignore", b"may_ignore", "signal_received", b"signal_received", "step_completed", b"step_completed", "step_failed", b"step_failed", "time_us", b"time_us", "timer_canceled", b"timer_canceled", "timer_fired", b"timer_fired", "timer_scheduled", b"timer_scheduled", "type", b"type", "workflow_cancel_requested", b"workflow_cancel_requested", "workflow_canceled", b"workflow_canceled", "workflow_completed", b"workflow_completed", "workflow_failed", b"workflow_failed", "workflow_started", b"workflow_started", "workflow_task_completed", b"workflow_task_completed", "workflow_task_failed", b"workflow_task_failed", "workflow_terminated", b"workflow_terminated", "workflow_timed_out", b"workflow_timed_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_attributes: _TypeAlias = _typing.Literal["workflow_started", "workflow_task_completed", "workflow_task_failed", "activity_scheduled", "activity_completed", "activity_failed", "activity_timed_out", "activity_canceled", "activity_cancel_requested", "activity_retry_scheduled", "timer_scheduled", "timer_fired", "timer_canceled", "signal_received", "workflow_cancel_requested", "step_completed", "step_failed", "workflow_completed", "workflow_failed", "workflow_canceled", "workflow_terminated", "workflow_timed_out"]  # noqa: Y015
+    _WhichOneofReturnType_attributes: _TypeAlias = _typing.Literal["workflow_started", "workflow_task_completed", "workflow_task_failed", "activity_scheduled", "activity_completed", "activity_failed", "activity_timed_out", "activity_canceled", "activity_cancel_requested", "activity_retry_scheduled", "timer_scheduled", "timer_fired", "timer_canceled", "signal_received", "workflow_cancel_requested", "step_completed", "step_failed", "workflow_completed", "workflow_failed", "workflow_canceled", "workflow_terminated", "workflow_timed_out", "marker_recorded"]  # noqa: Y015
     _WhichOneofArgType_attributes: _TypeAlias = _typing.Literal["attributes", b"attributes"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_attributes) -> _WhichOneofReturnType_attributes | None: ...
 
@@ -245,6 +251,9 @@ class WorkflowStarted(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     IDENTITY_FIELD_NUMBER: _builtins.int
     PREVIOUS_RUN_ID_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    TRACESTATE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     workflow_id: _builtins.str
     run_id: _builtins.str
     workflow_type: _builtins.str
@@ -258,8 +267,15 @@ class WorkflowStarted(_message.Message):
     identity: _builtins.str
     previous_run_id: _builtins.str
     """The run under the same workflow id that came before, if any."""
+    traceparent: _builtins.str
+    """The caller's W3C trace context, so that spans survive a crash."""
+    tracestate: _builtins.str
     @_builtins.property
     def input(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Payload]: ...
+    @_builtins.property
+    def origin(self) -> Global___HistoryOrigin:
+        """Set when the run began as a copy of another's history."""
+
     def __init__(
         self,
         *,
@@ -274,14 +290,45 @@ class WorkflowStarted(_message.Message):
         request_id: _builtins.str = ...,
         identity: _builtins.str = ...,
         previous_run_id: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
+        tracestate: _builtins.str = ...,
+        origin: Global___HistoryOrigin | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution_timeout_us", b"execution_timeout_us", "identity", b"identity", "input", b"input", "previous_run_id", b"previous_run_id", "request_id", b"request_id", "run_id", b"run_id", "seed", b"seed", "start_delay_us", b"start_delay_us", "task_queue", b"task_queue", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution_timeout_us", b"execution_timeout_us", "identity", b"identity", "input", b"input", "origin", b"origin", "previous_run_id", b"previous_run_id", "request_id", b"request_id", "run_id", b"run_id", "seed", b"seed", "start_delay_us", b"start_delay_us", "task_queue", b"task_queue", "traceparent", b"traceparent", "tracestate", b"tracestate", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkflowStarted: _TypeAlias = WorkflowStarted  # noqa: Y015
+
+@_typing.final
+class HistoryOrigin(_message.Message):
+    """Where the first events of a reset or forked run come from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKFLOW_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    workflow_id: _builtins.str
+    run_id: _builtins.str
+    event_id: _builtins.int
+    """Events up to this id are the other run's; later signals may follow."""
+    def __init__(
+        self,
+        *,
+        workflow_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        event_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "run_id", b"run_id", "workflow_id", b"workflow_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryOrigin: _TypeAlias = HistoryOrigin  # noqa: Y015
 
 @_typing.final
 class WorkflowTaskCompleted(_message.Message):
@@ -880,19 +927,23 @@ class WorkflowTerminated(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     IDENTITY_FIELD_NUMBER: _builtins.int
+    NEW_RUN_ID_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     request_id: _builtins.str
     identity: _builtins.str
+    new_run_id: _builtins.str
+    """The run that goes on instead, when the run was reset."""
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
         request_id: _builtins.str = ...,
         identity: _builtins.str = ...,
+        new_run_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "new_run_id", b"new_run_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -917,3 +968,49 @@ class WorkflowTimedOut(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkflowTimedOut: _TypeAlias = WorkflowTimedOut  # noqa: Y015
+
+@_typing.final
+class MarkerRecorded(_message.Message):
+    """A decision of the code that replay repeats, such as the path a patch takes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MarkerRecorded._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: MarkerRecorded._Kind.ValueType  # 0
+        KIND_PATCH: MarkerRecorded._Kind.ValueType  # 1
+        """`ctx.patched(id)` took the new path."""
+        KIND_DEPRECATED_PATCH: MarkerRecorded._Kind.ValueType  # 2
+        """`ctx.deprecate_patch(id)`: code without the call may replay past it."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    KIND_UNSPECIFIED: MarkerRecorded.Kind.ValueType  # 0
+    KIND_PATCH: MarkerRecorded.Kind.ValueType  # 1
+    """`ctx.patched(id)` took the new path."""
+    KIND_DEPRECATED_PATCH: MarkerRecorded.Kind.ValueType  # 2
+    """`ctx.deprecate_patch(id)`: code without the call may replay past it."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    CALL_SITE_FIELD_NUMBER: _builtins.int
+    kind: Global___MarkerRecorded.Kind.ValueType
+    id: _builtins.str
+    call_site: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: Global___MarkerRecorded.Kind.ValueType = ...,
+        id: _builtins.str = ...,
+        call_site: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_site", b"call_site", "id", b"id", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkerRecorded: _TypeAlias = MarkerRecorded  # noqa: Y015

@@ -41,6 +41,7 @@ class WorkerFrame(_message.Message):
     DRAIN_FIELD_NUMBER: _builtins.int
     RETURNED_FIELD_NUMBER: _builtins.int
     EVICTED_RUN_IDS_FIELD_NUMBER: _builtins.int
+    QUERY_ANSWERS_FIELD_NUMBER: _builtins.int
     drain: _builtins.bool
     """No more tasks, please; what is out will be finished or handed back."""
     @_builtins.property
@@ -67,6 +68,8 @@ class WorkerFrame(_message.Message):
     def evicted_run_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Runs whose cached instance is gone."""
 
+    @_builtins.property
+    def query_answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryAnswer]: ...
     def __init__(
         self,
         *,
@@ -79,10 +82,11 @@ class WorkerFrame(_message.Message):
         drain: _builtins.bool = ...,
         returned: _abc.Iterable[_builtins.int] | None = ...,
         evicted_run_ids: _abc.Iterable[_builtins.str] | None = ...,
+        query_answers: _abc.Iterable[Global___QueryAnswer] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_reports", b"activity_reports", "drain", b"drain", "evicted_run_ids", b"evicted_run_ids", "heartbeats", b"heartbeats", "hello", b"hello", "renewals", b"renewals", "returned", b"returned", "segments", b"segments", "task_failures", b"task_failures"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_reports", b"activity_reports", "drain", b"drain", "evicted_run_ids", b"evicted_run_ids", "heartbeats", b"heartbeats", "hello", b"hello", "query_answers", b"query_answers", "renewals", b"renewals", "returned", b"returned", "segments", b"segments", "task_failures", b"task_failures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -178,6 +182,7 @@ class EngineFrame(_message.Message):
     ACTIVITY_ACKS_FIELD_NUMBER: _builtins.int
     CANCEL_ACTIVITIES_FIELD_NUMBER: _builtins.int
     LOST_ACTIVITIES_FIELD_NUMBER: _builtins.int
+    QUERIES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___EngineWelcome:
         """In the first frame of a stream."""
@@ -204,6 +209,8 @@ class EngineFrame(_message.Message):
     def lost_activities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Activities this worker should stop working on (no longer its own)."""
 
+    @_builtins.property
+    def queries(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryTask]: ...
     def __init__(
         self,
         *,
@@ -215,10 +222,11 @@ class EngineFrame(_message.Message):
         activity_acks: _abc.Iterable[_builtins.int] | None = ...,
         cancel_activities: _abc.Iterable[Global___CancelActivity] | None = ...,
         lost_activities: _abc.Iterable[_builtins.int] | None = ...,
+        queries: _abc.Iterable[Global___QueryTask] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_acks", b"activity_acks", "activity_tasks", b"activity_tasks", "cancel_activities", b"cancel_activities", "lost_activities", b"lost_activities", "segment_acks", b"segment_acks", "task_failure_acks", b"task_failure_acks", "welcome", b"welcome", "workflow_tasks", b"workflow_tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_acks", b"activity_acks", "activity_tasks", b"activity_tasks", "cancel_activities", b"cancel_activities", "lost_activities", b"lost_activities", "queries", b"queries", "segment_acks", b"segment_acks", "task_failure_acks", b"task_failure_acks", "welcome", b"welcome", "workflow_tasks", b"workflow_tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -361,6 +369,7 @@ class Command(_message.Message):
     COMPLETE_WORKFLOW_FIELD_NUMBER: _builtins.int
     FAIL_WORKFLOW_FIELD_NUMBER: _builtins.int
     CANCEL_WORKFLOW_FIELD_NUMBER: _builtins.int
+    RECORD_MARKER_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     call_site: _builtins.str
     @_builtins.property
@@ -379,6 +388,8 @@ class Command(_message.Message):
     def fail_workflow(self) -> Global___FailWorkflow: ...
     @_builtins.property
     def cancel_workflow(self) -> Global___CancelWorkflowExecution: ...
+    @_builtins.property
+    def record_marker(self) -> Global___RecordMarker: ...
     def __init__(
         self,
         *,
@@ -392,12 +403,13 @@ class Command(_message.Message):
         complete_workflow: Global___CompleteWorkflow | None = ...,
         fail_workflow: Global___FailWorkflow | None = ...,
         cancel_workflow: Global___CancelWorkflowExecution | None = ...,
+        record_marker: Global___RecordMarker | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_timer", b"cancel_timer", "cancel_workflow", b"cancel_workflow", "command", b"command", "complete_workflow", b"complete_workflow", "fail_workflow", b"fail_workflow", "record_step", b"record_step", "request_cancel_activity", b"request_cancel_activity", "schedule_activity", b"schedule_activity", "start_timer", b"start_timer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_timer", b"cancel_timer", "cancel_workflow", b"cancel_workflow", "command", b"command", "complete_workflow", b"complete_workflow", "fail_workflow", b"fail_workflow", "record_marker", b"record_marker", "record_step", b"record_step", "request_cancel_activity", b"request_cancel_activity", "schedule_activity", b"schedule_activity", "start_timer", b"start_timer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_site", b"call_site", "cancel_timer", b"cancel_timer", "cancel_workflow", b"cancel_workflow", "command", b"command", "complete_workflow", b"complete_workflow", "fail_workflow", b"fail_workflow", "record_step", b"record_step", "request_cancel_activity", b"request_cancel_activity", "schedule_activity", b"schedule_activity", "seq", b"seq", "start_timer", b"start_timer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_site", b"call_site", "cancel_timer", b"cancel_timer", "cancel_workflow", b"cancel_workflow", "command", b"command", "complete_workflow", b"complete_workflow", "fail_workflow", b"fail_workflow", "record_marker", b"record_marker", "record_step", b"record_step", "request_cancel_activity", b"request_cancel_activity", "schedule_activity", b"schedule_activity", "seq", b"seq", "start_timer", b"start_timer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["schedule_activity", "request_cancel_activity", "start_timer", "cancel_timer", "record_step", "complete_workflow", "fail_workflow", "cancel_workflow"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["schedule_activity", "request_cancel_activity", "start_timer", "cancel_timer", "record_step", "complete_workflow", "fail_workflow", "cancel_workflow", "record_marker"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -601,6 +613,30 @@ class CancelWorkflowExecution(_message.Message):
 Global___CancelWorkflowExecution: _TypeAlias = CancelWorkflowExecution  # noqa: Y015
 
 @_typing.final
+class RecordMarker(_message.Message):
+    """Has no `seq`: code that stops asking must not shift the numbers behind it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    kind: _history_pb2.MarkerRecorded.Kind.ValueType
+    id: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: _history_pb2.MarkerRecorded.Kind.ValueType = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordMarker: _TypeAlias = RecordMarker  # noqa: Y015
+
+@_typing.final
 class SegmentAck(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -683,6 +719,130 @@ class SegmentAck(_message.Message):
 Global___SegmentAck: _TypeAlias = SegmentAck  # noqa: Y015
 
 @_typing.final
+class QueryTask(_message.Message):
+    """A question to the code of a run, which changes nothing and is in no history."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_ID_FIELD_NUMBER: _builtins.int
+    WORKFLOW_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    LAST_EVENT_ID_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    FULL_HISTORY_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    MORE_PAGES_FIELD_NUMBER: _builtins.int
+    query_id: _builtins.int
+    """Names the question on this stream."""
+    workflow_id: _builtins.str
+    run_id: _builtins.str
+    name: _builtins.str
+    last_event_id: _builtins.int
+    """The state to answer from: everything up to this id has been handed to code."""
+    base: _builtins.int
+    """The id of the last WorkflowTaskCompleted."""
+    full_history: _builtins.bool
+    """False: to be answered by the cached instance, which stands at `base`, or
+    else with `not_cached`. True: `events` is the history from the start.
+    """
+    more_pages: _builtins.bool
+    """The rest is to be read with GetTaskHistory."""
+    @_builtins.property
+    def input(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Payload]: ...
+    @_builtins.property
+    def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        query_id: _builtins.int = ...,
+        workflow_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        input: _abc.Iterable[_common_pb2.Payload] | None = ...,
+        last_event_id: _builtins.int = ...,
+        base: _builtins.int = ...,
+        full_history: _builtins.bool = ...,
+        events: _abc.Iterable[_builtins.bytes] | None = ...,
+        more_pages: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "events", b"events", "full_history", b"full_history", "input", b"input", "last_event_id", b"last_event_id", "more_pages", b"more_pages", "name", b"name", "query_id", b"query_id", "run_id", b"run_id", "workflow_id", b"workflow_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryTask: _TypeAlias = QueryTask  # noqa: Y015
+
+@_typing.final
+class QueryAnswer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_ID_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    NOT_CACHED_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    REPLAY_FAILURE_FIELD_NUMBER: _builtins.int
+    query_id: _builtins.int
+    not_cached: _builtins.bool
+    """There is no cached instance at that state; send the history."""
+    @_builtins.property
+    def result(self) -> _common_pb2.Payload: ...
+    @_builtins.property
+    def failure(self) -> _common_pb2.Failure:
+        """The handler raised."""
+
+    @_builtins.property
+    def unknown(self) -> Global___UnknownQuery:
+        """No query of that name; the names that there are."""
+
+    @_builtins.property
+    def replay_failure(self) -> _common_pb2.Failure:
+        """The code does not get past its history."""
+
+    def __init__(
+        self,
+        *,
+        query_id: _builtins.int = ...,
+        result: _common_pb2.Payload | None = ...,
+        failure: _common_pb2.Failure | None = ...,
+        not_cached: _builtins.bool = ...,
+        unknown: Global___UnknownQuery | None = ...,
+        replay_failure: _common_pb2.Failure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "not_cached", b"not_cached", "outcome", b"outcome", "replay_failure", b"replay_failure", "result", b"result", "unknown", b"unknown"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "not_cached", b"not_cached", "outcome", b"outcome", "query_id", b"query_id", "replay_failure", b"replay_failure", "result", b"result", "unknown", b"unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["result", "failure", "not_cached", "unknown", "replay_failure"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___QueryAnswer: _TypeAlias = QueryAnswer  # noqa: Y015
+
+@_typing.final
+class UnknownQuery(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KNOWN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def known(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        known: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["known", b"known"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnknownQuery: _TypeAlias = UnknownQuery  # noqa: Y015
+
+@_typing.final
 class WorkflowTaskFailure(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -735,6 +895,8 @@ class ActivityTask(_message.Message):
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     TASK_QUEUE_FIELD_NUMBER: _builtins.int
     MAXIMUM_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    TRACESTATE_FIELD_NUMBER: _builtins.int
     workflow_id: _builtins.str
     run_id: _builtins.str
     workflow_type: _builtins.str
@@ -751,6 +913,9 @@ class ActivityTask(_message.Message):
     cancel_requested: _builtins.bool
     task_queue: _builtins.str
     maximum_attempts: _builtins.int
+    traceparent: _builtins.str
+    """The W3C trace context under which the attempt's span belongs."""
+    tracestate: _builtins.str
     @_builtins.property
     def input(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Payload]: ...
     @_builtins.property
@@ -777,10 +942,12 @@ class ActivityTask(_message.Message):
         cancel_requested: _builtins.bool = ...,
         task_queue: _builtins.str = ...,
         maximum_attempts: _builtins.int = ...,
+        traceparent: _builtins.str = ...,
+        tracestate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_details", b"heartbeat_details"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cancel_requested", b"cancel_requested", "dispatch", b"dispatch", "heartbeat_details", b"heartbeat_details", "heartbeat_timeout_us", b"heartbeat_timeout_us", "input", b"input", "maximum_attempts", b"maximum_attempts", "name", b"name", "run_id", b"run_id", "scheduled_time_us", b"scheduled_time_us", "seq", b"seq", "start_to_close_us", b"start_to_close_us", "started_time_us", b"started_time_us", "task_queue", b"task_queue", "task_token", b"task_token", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cancel_requested", b"cancel_requested", "dispatch", b"dispatch", "heartbeat_details", b"heartbeat_details", "heartbeat_timeout_us", b"heartbeat_timeout_us", "input", b"input", "maximum_attempts", b"maximum_attempts", "name", b"name", "run_id", b"run_id", "scheduled_time_us", b"scheduled_time_us", "seq", b"seq", "start_to_close_us", b"start_to_close_us", "started_time_us", b"started_time_us", "task_queue", b"task_queue", "task_token", b"task_token", "traceparent", b"traceparent", "tracestate", b"tracestate", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

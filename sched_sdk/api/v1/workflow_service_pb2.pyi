@@ -85,6 +85,8 @@ class Call(_message.Message):
     GET_WORKFLOW_RESULT_FIELD_NUMBER: _builtins.int
     LIST_WORKFLOWS_FIELD_NUMBER: _builtins.int
     COUNT_WORKFLOWS_FIELD_NUMBER: _builtins.int
+    QUERY_WORKFLOW_FIELD_NUMBER: _builtins.int
+    RESET_WORKFLOW_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Unique within the stream."""
     timeout_ms: _builtins.int
@@ -105,6 +107,10 @@ class Call(_message.Message):
     def list_workflows(self) -> Global___ListWorkflowsRequest: ...
     @_builtins.property
     def count_workflows(self) -> Global___CountWorkflowsRequest: ...
+    @_builtins.property
+    def query_workflow(self) -> Global___QueryWorkflowRequest: ...
+    @_builtins.property
+    def reset_workflow(self) -> Global___ResetWorkflowRequest: ...
     def __init__(
         self,
         *,
@@ -118,12 +124,14 @@ class Call(_message.Message):
         get_workflow_result: Global___GetWorkflowResultRequest | None = ...,
         list_workflows: Global___ListWorkflowsRequest | None = ...,
         count_workflows: Global___CountWorkflowsRequest | None = ...,
+        query_workflow: Global___QueryWorkflowRequest | None = ...,
+        reset_workflow: Global___ResetWorkflowRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_workflow", b"cancel_workflow", "count_workflows", b"count_workflows", "describe_workflow", b"describe_workflow", "get_workflow_result", b"get_workflow_result", "list_workflows", b"list_workflows", "request", b"request", "signal_workflow", b"signal_workflow", "start_workflow", b"start_workflow", "terminate_workflow", b"terminate_workflow"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_workflow", b"cancel_workflow", "count_workflows", b"count_workflows", "describe_workflow", b"describe_workflow", "get_workflow_result", b"get_workflow_result", "list_workflows", b"list_workflows", "query_workflow", b"query_workflow", "request", b"request", "reset_workflow", b"reset_workflow", "signal_workflow", b"signal_workflow", "start_workflow", b"start_workflow", "terminate_workflow", b"terminate_workflow"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_workflow", b"cancel_workflow", "count_workflows", b"count_workflows", "describe_workflow", b"describe_workflow", "get_workflow_result", b"get_workflow_result", "id", b"id", "list_workflows", b"list_workflows", "request", b"request", "signal_workflow", b"signal_workflow", "start_workflow", b"start_workflow", "terminate_workflow", b"terminate_workflow", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_workflow", b"cancel_workflow", "count_workflows", b"count_workflows", "describe_workflow", b"describe_workflow", "get_workflow_result", b"get_workflow_result", "id", b"id", "list_workflows", b"list_workflows", "query_workflow", b"query_workflow", "request", b"request", "reset_workflow", b"reset_workflow", "signal_workflow", b"signal_workflow", "start_workflow", b"start_workflow", "terminate_workflow", b"terminate_workflow", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["start_workflow", "signal_workflow", "cancel_workflow", "terminate_workflow", "describe_workflow", "get_workflow_result", "list_workflows", "count_workflows"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["start_workflow", "signal_workflow", "cancel_workflow", "terminate_workflow", "describe_workflow", "get_workflow_result", "list_workflows", "count_workflows", "query_workflow", "reset_workflow"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 
@@ -167,6 +175,8 @@ class Reply(_message.Message):
     GET_WORKFLOW_RESULT_FIELD_NUMBER: _builtins.int
     LIST_WORKFLOWS_FIELD_NUMBER: _builtins.int
     COUNT_WORKFLOWS_FIELD_NUMBER: _builtins.int
+    QUERY_WORKFLOW_FIELD_NUMBER: _builtins.int
+    RESET_WORKFLOW_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     @_builtins.property
     def error(self) -> Global___CallError: ...
@@ -186,6 +196,10 @@ class Reply(_message.Message):
     def list_workflows(self) -> Global___ListWorkflowsResponse: ...
     @_builtins.property
     def count_workflows(self) -> Global___CountWorkflowsResponse: ...
+    @_builtins.property
+    def query_workflow(self) -> Global___QueryWorkflowResponse: ...
+    @_builtins.property
+    def reset_workflow(self) -> Global___ResetWorkflowResponse: ...
     def __init__(
         self,
         *,
@@ -199,12 +213,14 @@ class Reply(_message.Message):
         get_workflow_result: Global___GetWorkflowResultResponse | None = ...,
         list_workflows: Global___ListWorkflowsResponse | None = ...,
         count_workflows: Global___CountWorkflowsResponse | None = ...,
+        query_workflow: Global___QueryWorkflowResponse | None = ...,
+        reset_workflow: Global___ResetWorkflowResponse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_workflow", b"cancel_workflow", "count_workflows", b"count_workflows", "describe_workflow", b"describe_workflow", "error", b"error", "get_workflow_result", b"get_workflow_result", "list_workflows", b"list_workflows", "response", b"response", "signal_workflow", b"signal_workflow", "start_workflow", b"start_workflow", "terminate_workflow", b"terminate_workflow"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_workflow", b"cancel_workflow", "count_workflows", b"count_workflows", "describe_workflow", b"describe_workflow", "error", b"error", "get_workflow_result", b"get_workflow_result", "list_workflows", b"list_workflows", "query_workflow", b"query_workflow", "reset_workflow", b"reset_workflow", "response", b"response", "signal_workflow", b"signal_workflow", "start_workflow", b"start_workflow", "terminate_workflow", b"terminate_workflow"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_workflow", b"cancel_workflow", "count_workflows", b"count_workflows", "describe_workflow", b"describe_workflow", "error", b"error", "get_workflow_result", b"get_workflow_result", "id", b"id", "list_workflows", b"list_workflows", "response", b"response", "signal_workflow", b"signal_workflow", "start_workflow", b"start_workflow", "terminate_workflow", b"terminate_workflow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_workflow", b"cancel_workflow", "count_workflows", b"count_workflows", "describe_workflow", b"describe_workflow", "error", b"error", "get_workflow_result", b"get_workflow_result", "id", b"id", "list_workflows", b"list_workflows", "query_workflow", b"query_workflow", "reset_workflow", b"reset_workflow", "response", b"response", "signal_workflow", b"signal_workflow", "start_workflow", b"start_workflow", "terminate_workflow", b"terminate_workflow"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["error", "start_workflow", "signal_workflow", "cancel_workflow", "terminate_workflow", "describe_workflow", "get_workflow_result", "list_workflows", "count_workflows"]  # noqa: Y015
+    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["error", "start_workflow", "signal_workflow", "cancel_workflow", "terminate_workflow", "describe_workflow", "get_workflow_result", "list_workflows", "count_workflows", "query_workflow", "reset_workflow"]  # noqa: Y015
     _WhichOneofArgType_response: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_response) -> _WhichOneofReturnType_response | None: ...
 
@@ -250,6 +266,8 @@ class StartWorkflowRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     IDENTITY_FIELD_NUMBER: _builtins.int
     WAIT_MS_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    TRACESTATE_FIELD_NUMBER: _builtins.int
     workflow_id: _builtins.str
     """Empty: the engine makes one ("wf-…")."""
     workflow_type: _builtins.str
@@ -263,6 +281,9 @@ class StartWorkflowRequest(_message.Message):
     identity: _builtins.str
     wait_ms: _builtins.int
     """Above 0: reply when the workflow has closed, or after this long."""
+    traceparent: _builtins.str
+    """The caller's W3C trace context."""
+    tracestate: _builtins.str
     @_builtins.property
     def input(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Payload]: ...
     def __init__(
@@ -278,10 +299,12 @@ class StartWorkflowRequest(_message.Message):
         request_id: _builtins.str = ...,
         identity: _builtins.str = ...,
         wait_ms: _builtins.int = ...,
+        traceparent: _builtins.str = ...,
+        tracestate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution_timeout_us", b"execution_timeout_us", "id_conflict", b"id_conflict", "identity", b"identity", "input", b"input", "request_id", b"request_id", "start_delay_us", b"start_delay_us", "task_queue", b"task_queue", "wait_ms", b"wait_ms", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution_timeout_us", b"execution_timeout_us", "id_conflict", b"id_conflict", "identity", b"identity", "input", b"input", "request_id", b"request_id", "start_delay_us", b"start_delay_us", "task_queue", b"task_queue", "traceparent", b"traceparent", "tracestate", b"tracestate", "wait_ms", b"wait_ms", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -507,6 +530,163 @@ class TerminateWorkflowResponse(_message.Message):
 Global___TerminateWorkflowResponse: _TypeAlias = TerminateWorkflowResponse  # noqa: Y015
 
 @_typing.final
+class QueryWorkflowRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKFLOW_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    workflow_id: _builtins.str
+    run_id: _builtins.str
+    """Empty: the current run, or the last."""
+    name: _builtins.str
+    """`__stack`: where each coroutine of the workflow waits, and on what.
+    `__details`: the text the workflow set for people.
+    """
+    @_builtins.property
+    def input(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Payload]: ...
+    def __init__(
+        self,
+        *,
+        workflow_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        input: _abc.Iterable[_common_pb2.Payload] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "name", b"name", "run_id", b"run_id", "workflow_id", b"workflow_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryWorkflowRequest: _TypeAlias = QueryWorkflowRequest  # noqa: Y015
+
+@_typing.final
+class QueryWorkflowResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    @_builtins.property
+    def result(self) -> _common_pb2.Payload: ...
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        result: _common_pb2.Payload | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryWorkflowResponse: _TypeAlias = QueryWorkflowResponse  # noqa: Y015
+
+@_typing.final
+class ResetWorkflowRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Point:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PointEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ResetWorkflowRequest._Point.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        POINT_UNSPECIFIED: ResetWorkflowRequest._Point.ValueType  # 0
+        POINT_FIRST_WORKFLOW_TASK: ResetWorkflowRequest._Point.ValueType  # 1
+        POINT_LAST_WORKFLOW_TASK: ResetWorkflowRequest._Point.ValueType  # 2
+
+    class Point(_Point, metaclass=_PointEnumTypeWrapper): ...
+    POINT_UNSPECIFIED: ResetWorkflowRequest.Point.ValueType  # 0
+    POINT_FIRST_WORKFLOW_TASK: ResetWorkflowRequest.Point.ValueType  # 1
+    POINT_LAST_WORKFLOW_TASK: ResetWorkflowRequest.Point.ValueType  # 2
+
+    WORKFLOW_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    POINT_FIELD_NUMBER: _builtins.int
+    DROP_SIGNALS_FIELD_NUMBER: _builtins.int
+    FORK_FIELD_NUMBER: _builtins.int
+    NEW_WORKFLOW_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    workflow_id: _builtins.str
+    run_id: _builtins.str
+    """Empty: the current run, or the last."""
+    event_id: _builtins.int
+    """Keep the history up to this event, rounded down to where the code had
+    nothing more to do.
+    """
+    point: Global___ResetWorkflowRequest.Point.ValueType
+    drop_signals: _builtins.bool
+    """Do not carry over the signals that came after that point."""
+    fork: _builtins.bool
+    """Leave the run alone and begin the new one under `new_workflow_id`."""
+    new_workflow_id: _builtins.str
+    """With `fork`; empty: the engine makes one."""
+    reason: _builtins.str
+    request_id: _builtins.str
+    """Sent twice with one request id, it is done once."""
+    identity: _builtins.str
+    def __init__(
+        self,
+        *,
+        workflow_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        event_id: _builtins.int = ...,
+        point: Global___ResetWorkflowRequest.Point.ValueType = ...,
+        drop_signals: _builtins.bool = ...,
+        fork: _builtins.bool = ...,
+        new_workflow_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        identity: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "point", b"point", "to", b"to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drop_signals", b"drop_signals", "event_id", b"event_id", "fork", b"fork", "identity", b"identity", "new_workflow_id", b"new_workflow_id", "point", b"point", "reason", b"reason", "request_id", b"request_id", "run_id", b"run_id", "to", b"to", "workflow_id", b"workflow_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_to: _TypeAlias = _typing.Literal["event_id", "point"]  # noqa: Y015
+    _WhichOneofArgType_to: _TypeAlias = _typing.Literal["to", b"to"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_to) -> _WhichOneofReturnType_to | None: ...
+
+Global___ResetWorkflowRequest: _TypeAlias = ResetWorkflowRequest  # noqa: Y015
+
+@_typing.final
+class ResetWorkflowResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKFLOW_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    workflow_id: _builtins.str
+    run_id: _builtins.str
+    event_id: _builtins.int
+    """The last event that was kept."""
+    signals: _builtins.int
+    """Signals that came later and were carried over."""
+    def __init__(
+        self,
+        *,
+        workflow_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        event_id: _builtins.int = ...,
+        signals: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "run_id", b"run_id", "signals", b"signals", "workflow_id", b"workflow_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetWorkflowResponse: _TypeAlias = ResetWorkflowResponse  # noqa: Y015
+
+@_typing.final
 class GetWorkflowResultRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -651,11 +831,14 @@ class WorkflowFilter(_message.Message):
     WORKFLOW_ID_PREFIX_FIELD_NUMBER: _builtins.int
     STARTED_AFTER_TIME_US_FIELD_NUMBER: _builtins.int
     STARTED_BEFORE_TIME_US_FIELD_NUMBER: _builtins.int
+    BUILD_ID_FIELD_NUMBER: _builtins.int
     workflow_type: _builtins.str
     task_queue: _builtins.str
     workflow_id_prefix: _builtins.str
     started_after_time_us: _builtins.int
     started_before_time_us: _builtins.int
+    build_id: _builtins.str
+    """Of the worker that completed the last workflow task."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.WorkflowStatus.ValueType]: ...
     def __init__(
@@ -667,10 +850,11 @@ class WorkflowFilter(_message.Message):
         workflow_id_prefix: _builtins.str = ...,
         started_after_time_us: _builtins.int = ...,
         started_before_time_us: _builtins.int = ...,
+        build_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["started_after_time_us", b"started_after_time_us", "started_before_time_us", b"started_before_time_us", "statuses", b"statuses", "task_queue", b"task_queue", "workflow_id_prefix", b"workflow_id_prefix", "workflow_type", b"workflow_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "started_after_time_us", b"started_after_time_us", "started_before_time_us", b"started_before_time_us", "statuses", b"statuses", "task_queue", b"task_queue", "workflow_id_prefix", b"workflow_id_prefix", "workflow_type", b"workflow_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -804,6 +988,7 @@ class WorkflowInfo(_message.Message):
     START_TIME_US_FIELD_NUMBER: _builtins.int
     CLOSE_TIME_US_FIELD_NUMBER: _builtins.int
     HISTORY_LENGTH_FIELD_NUMBER: _builtins.int
+    BUILD_ID_FIELD_NUMBER: _builtins.int
     workflow_id: _builtins.str
     run_id: _builtins.str
     workflow_type: _builtins.str
@@ -812,6 +997,8 @@ class WorkflowInfo(_message.Message):
     start_time_us: _builtins.int
     close_time_us: _builtins.int
     history_length: _builtins.int
+    build_id: _builtins.str
+    """Of the worker that completed the last workflow task."""
     def __init__(
         self,
         *,
@@ -823,10 +1010,11 @@ class WorkflowInfo(_message.Message):
         start_time_us: _builtins.int = ...,
         close_time_us: _builtins.int = ...,
         history_length: _builtins.int = ...,
+        build_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_time_us", b"close_time_us", "history_length", b"history_length", "run_id", b"run_id", "start_time_us", b"start_time_us", "status", b"status", "task_queue", b"task_queue", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "close_time_us", b"close_time_us", "history_length", b"history_length", "run_id", b"run_id", "start_time_us", b"start_time_us", "status", b"status", "task_queue", b"task_queue", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -867,9 +1055,12 @@ class DescribeWorkflowResponse(_message.Message):
     ACTIVITIES_FIELD_NUMBER: _builtins.int
     TIMERS_FIELD_NUMBER: _builtins.int
     HISTORY_BYTES_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    NEW_RUN_ID_FIELD_NUMBER: _builtins.int
     execution_deadline_time_us: _builtins.int
     cancel_requested: _builtins.bool
     history_bytes: _builtins.int
+    new_run_id: _builtins.str
     @_builtins.property
     def info(self) -> Global___WorkflowInfo: ...
     @_builtins.property
@@ -884,6 +1075,12 @@ class DescribeWorkflowResponse(_message.Message):
     def activities(self) -> _containers.RepeatedCompositeFieldContainer[Global___PendingActivity]: ...
     @_builtins.property
     def timers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PendingTimer]: ...
+    @_builtins.property
+    def origin(self) -> _history_pb2.HistoryOrigin:
+        """Where a reset or forked run began, and the run that goes on instead of a
+        run that was reset.
+        """
+
     def __init__(
         self,
         *,
@@ -896,10 +1093,12 @@ class DescribeWorkflowResponse(_message.Message):
         activities: _abc.Iterable[Global___PendingActivity] | None = ...,
         timers: _abc.Iterable[Global___PendingTimer] | None = ...,
         history_bytes: _builtins.int = ...,
+        origin: _history_pb2.HistoryOrigin | None = ...,
+        new_run_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "outcome", b"outcome", "workflow_task", b"workflow_task"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "origin", b"origin", "outcome", b"outcome", "workflow_task", b"workflow_task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activities", b"activities", "cancel_requested", b"cancel_requested", "execution_deadline_time_us", b"execution_deadline_time_us", "history_bytes", b"history_bytes", "info", b"info", "input", b"input", "outcome", b"outcome", "timers", b"timers", "workflow_task", b"workflow_task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activities", b"activities", "cancel_requested", b"cancel_requested", "execution_deadline_time_us", b"execution_deadline_time_us", "history_bytes", b"history_bytes", "info", b"info", "input", b"input", "new_run_id", b"new_run_id", "origin", b"origin", "outcome", b"outcome", "timers", b"timers", "workflow_task", b"workflow_task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -933,6 +1132,7 @@ class PendingWorkflowTask(_message.Message):
     DUE_TIME_US_FIELD_NUMBER: _builtins.int
     LAST_FAILURE_CAUSE_FIELD_NUMBER: _builtins.int
     LAST_FAILURE_FIELD_NUMBER: _builtins.int
+    QUEUE_HAS_WORKERS_FIELD_NUMBER: _builtins.int
     state: Global___PendingWorkflowTask.State.ValueType
     attempt: _builtins.int
     has_worker: _builtins.bool
@@ -941,6 +1141,8 @@ class PendingWorkflowTask(_message.Message):
     """The worker that holds the task."""
     due_time_us: _builtins.int
     last_failure_cause: _history_pb2.WorkflowTaskFailureCause.ValueType
+    queue_has_workers: _builtins.bool
+    """Workers are connected on the task queue, whatever they serve."""
     @_builtins.property
     def last_failure(self) -> _common_pb2.Failure: ...
     def __init__(
@@ -953,10 +1155,11 @@ class PendingWorkflowTask(_message.Message):
         due_time_us: _builtins.int = ...,
         last_failure_cause: _history_pb2.WorkflowTaskFailureCause.ValueType = ...,
         last_failure: _common_pb2.Failure | None = ...,
+        queue_has_workers: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_failure", b"last_failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "due_time_us", b"due_time_us", "has_worker", b"has_worker", "identity", b"identity", "last_failure", b"last_failure", "last_failure_cause", b"last_failure_cause", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "due_time_us", b"due_time_us", "has_worker", b"has_worker", "identity", b"identity", "last_failure", b"last_failure", "last_failure_cause", b"last_failure_cause", "queue_has_workers", b"queue_has_workers", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1000,6 +1203,7 @@ class PendingActivity(_message.Message):
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     CALL_SITE_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    QUEUE_HAS_WORKERS_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     name: _builtins.str
     task_queue: _builtins.str
@@ -1016,6 +1220,8 @@ class PendingActivity(_message.Message):
     cancel_requested: _builtins.bool
     call_site: _builtins.str
     summary: _builtins.str
+    queue_has_workers: _builtins.bool
+    """Workers are connected on the task queue, whatever they serve."""
     @_builtins.property
     def last_failure(self) -> _common_pb2.Failure: ...
     @_builtins.property
@@ -1040,10 +1246,11 @@ class PendingActivity(_message.Message):
         cancel_requested: _builtins.bool = ...,
         call_site: _builtins.str = ...,
         summary: _builtins.str = ...,
+        queue_has_workers: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_details", b"heartbeat_details", "last_failure", b"last_failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "call_site", b"call_site", "cancel_requested", b"cancel_requested", "due_time_us", b"due_time_us", "has_worker", b"has_worker", "heartbeat_details", b"heartbeat_details", "identity", b"identity", "last_failure", b"last_failure", "last_heartbeat_time_us", b"last_heartbeat_time_us", "maximum_attempts", b"maximum_attempts", "name", b"name", "scheduled_time_us", b"scheduled_time_us", "seq", b"seq", "started_time_us", b"started_time_us", "state", b"state", "summary", b"summary", "task_queue", b"task_queue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "call_site", b"call_site", "cancel_requested", b"cancel_requested", "due_time_us", b"due_time_us", "has_worker", b"has_worker", "heartbeat_details", b"heartbeat_details", "identity", b"identity", "last_failure", b"last_failure", "last_heartbeat_time_us", b"last_heartbeat_time_us", "maximum_attempts", b"maximum_attempts", "name", b"name", "queue_has_workers", b"queue_has_workers", "scheduled_time_us", b"scheduled_time_us", "seq", b"seq", "started_time_us", b"started_time_us", "state", b"state", "summary", b"summary", "task_queue", b"task_queue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,6 +28,7 @@ from sched_server.core.inputs import (
     CancelWorkflowExecution,
     CompleteWorkflow,
     FailWorkflow,
+    RecordMarker,
     RecordStep,
     RequestCancelActivity,
     ScheduleActivity,
@@ -312,12 +313,19 @@ def _record_step(draft: _Draft, command: RecordStep) -> None:
     draft.decision.events.append(_step_event(command, deferred=False))
 
 
+def _record_marker(draft: _Draft, command: RecordMarker) -> None:
+    draft.decision.events.append(
+        e.MarkerRecorded(kind=command.kind, id=command.id, call_site=command.call_site)
+    )
+
+
 _APPLY: dict[type, Callable[[_Draft, Any], None]] = {
     ScheduleActivity: _schedule_activity,
     RequestCancelActivity: _cancel_activity,
     StartTimer: _start_timer,
     CancelTimer: _cancel_timer,
     RecordStep: _record_step,
+    RecordMarker: _record_marker,
 }
 
 

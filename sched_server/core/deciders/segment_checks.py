@@ -9,16 +9,19 @@ from sched_server.core.inputs import (
     CancelWorkflowExecution,
     CompleteWorkflow,
     FailWorkflow,
+    RecordMarker,
     RecordStep,
     ScheduleActivity,
     StartTimer,
 )
-from sched_server.core.values import TaskFailureCause
+from sched_server.core.values import MarkerKind, TaskFailureCause
 
 if TYPE_CHECKING:
     from sched_server.core.inputs import CompleteSegment
     from sched_server.core.limits import Limits
     from sched_server.core.state import ExecutionState
+
+_MARKER_KINDS = frozenset(MarkerKind)
 
 
 def problem_of(
@@ -44,6 +47,15 @@ def problem_of(
                 return invalid, f"{kind.__name__} in a segment that announces another"
             continue
         assert not isinstance(command, CompleteWorkflow | FailWorkflow | CancelWorkflowExecution)
+        if isinstance(command, RecordMarker):
+            if command.kind not in _MARKER_KINDS:
+                return (
+                    invalid,
+                    f"RecordMarker: this engine knows no kind {command.kind}; upgrade it",
+                )
+            if not command.id:
+                return invalid, "RecordMarker: the id is missing"
+            continue
         if kind in (ScheduleActivity, StartTimer, RecordStep):
             if command.seq <= 0:
                 return invalid, f"{kind.__name__}: number {command.seq}; numbers begin with 1"
