@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import asynccontextmanager
@@ -51,11 +49,10 @@ class Cluster:
 
     def _start_engine(self, address: str) -> None:
         port = address.rpartition(":")[2]
-        self._engines[address] = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.engine", self.dsn, self._redis_url, port],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL if "BENCH_VERBOSE" not in os.environ else None,
+        self._engines[address] = spawn(
+            *("engine", "--port", port, "--metrics-port", "0", "--migrate"),
+            *("--postgres-dsn", self.dsn, "--redis-url", self._redis_url),
+            cwd=self._folder,
         )
 
     async def leader(self) -> str:

@@ -28,7 +28,6 @@ class Member:
     arguments: list[str]
     environment: dict[str, str]
     folder: Path
-    program: tuple[str, ...] = ("-m", "sched_cli")
     process: subprocess.Popen[bytes] | None = None
     kills: int = 0
 
@@ -36,7 +35,7 @@ class Member:
         log = (self.folder / f"{self.name}.log").open("ab")
         with log:
             self.process = subprocess.Popen(
-                [sys.executable, *self.program, *self.arguments],
+                [sys.executable, "-m", "sched_cli", *self.arguments],
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from sched_sdk._client.models import ClusterStatus
 
-ENGINE = Path(__file__).with_name("engine.py")
 # A machine under load starts a process within this time.
 PATIENCE_S = 20.0
 
@@ -46,13 +45,14 @@ class HaCluster:
         ]
 
     def _engine(self, number: int, dsn: str) -> Member:
-        return Member(
-            f"engine{number}",
-            [dsn, str(self._ports[number])],
-            self._environment,
-            self._folder,
-            program=(str(ENGINE),),
-        )
+        serving = ["--port", str(self._ports[number]), "--metrics-port", "0", "--migrate"]
+        # The DSN by the environment: a process list shows what is typed.
+        environment = {
+            **self._environment,
+            "SCHED_POSTGRES_DSN": dsn,
+            "SCHED_LOG_LEVEL": "info",
+        }
+        return Member(f"engine{number}", ["engine", *serving], environment, self._folder)
 
     def reach_postgres_by(self, dsn: str, engine: int) -> None:
         """Before it is started: this engine takes another way than the others."""
