@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from sched_server.errors import Unavailable
@@ -48,6 +47,7 @@ class Committer:
         on_fenced: Callable[[], None],
         may_commit: Callable[[], bool],
         measures: Measures,
+        monotonic: Callable[[], float],
     ) -> None:
         self._store = store
         self._shard_group = shard_group
@@ -57,6 +57,7 @@ class Committer:
         self._on_fenced = on_fenced
         self._may_commit = may_commit
         self._measures = measures
+        self._monotonic = monotonic
         self._dirty: dict[Execution, None] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -124,7 +125,7 @@ class Committer:
                 for group in groups
             ],
         )
-        began = time.monotonic()
+        began = self._monotonic()
         try:
             applied = await self._store.commit(batch)
         except FencedError as error:
@@ -140,7 +141,7 @@ class Committer:
             self._fail(groups, Unavailable(f"the store is not available: {error}"))
             await asyncio.sleep(_RETRY_PAUSE_S)
         else:
-            self._settle(groups, applied, time.monotonic() - began)
+            self._settle(groups, applied, self._monotonic() - began)
 
     async def _bisect(self, groups: list[list[Execution]], error: StoreDataError) -> None:
         """One bad value must not fail its neighbours, nor for ever."""

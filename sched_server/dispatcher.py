@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from sched_server.core.state import ActivityPhase, TaskPhase
@@ -82,6 +81,7 @@ class Dispatcher:
         self._queue = queue
         self._workers = workers
         self._timeout_s = workflow_task_timeout_s
+        self._monotonic = group.machine.monotonic
         self._backlogs: dict[TaskKey, _Backlog] = {}
         self._to_publish: list[QueuedTask] = []
         self._publishing = False
@@ -142,7 +142,7 @@ class Dispatcher:
         push_workflow_task(self._group, execution, session, dispatch, cached=cached)
 
     def hold(self, execution: Execution, session: WorkerSession, dispatch: int) -> None:
-        deadline = time.monotonic() + self._timeout_s
+        deadline = self._monotonic() + self._timeout_s
         execution.holder = Holder(session, dispatch, deadline)
         self._group.cache.keep(execution)
         session.held[dispatch] = execution
@@ -150,7 +150,7 @@ class Dispatcher:
     def renew(self, session: WorkerSession, dispatch: int) -> None:
         execution = session.held.get(dispatch)
         if execution is not None and execution.holder is not None:
-            execution.holder.deadline = time.monotonic() + self._timeout_s
+            execution.holder.deadline = self._monotonic() + self._timeout_s
 
     def let_go(self, execution: Execution) -> None:
         """Nobody holds the run's workflow task any more."""
@@ -170,7 +170,7 @@ class Dispatcher:
 
     def overdue(self) -> list[Execution]:
         """Runs whose workflow task was neither answered nor renewed in time."""
-        now = time.monotonic()
+        now = self._monotonic()
         return [
             execution
             for session in self._workers.sessions.values()
@@ -255,7 +255,7 @@ class Dispatcher:
         tasks, self._to_publish = self._to_publish, []
         for task in await self._queue.publish(tasks):
             self._backlog(task.key).begin_anew()
-        for key in {task.key for task in tasks}:
+        for key in dict.fromkeys(task.key for task in tasks):
             self._wake_backlog(key)
 
     def _queue_lost(self) -> None:

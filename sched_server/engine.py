@@ -7,8 +7,6 @@ cannot be granted, `Unavailable` that nothing was promised.
 from __future__ import annotations
 
 import asyncio
-import random
-import uuid
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -28,6 +26,7 @@ from sched_server.core.inputs import (
 from sched_server.core.values import Status
 from sched_server.errors import Unavailable
 from sched_server.lookup import Lookup, is_open
+from sched_server.machine import Machine
 from sched_server.observability.measures import Measures
 from sched_server.sessions import Sessions
 from sched_server.shard_group import ShardGroup
@@ -64,6 +63,7 @@ class Engine:
         *,
         holds: Callable[[], bool] = lambda: True,
         measures: Measures | None = None,
+        machine: Machine | None = None,
     ) -> None:
         """`on_fenced` is called when this engine must not lead any more; `holds`
         says, without asking anybody, whether it may."""
@@ -72,8 +72,17 @@ class Engine:
         self.holds = holds
         self.workers = WorkerRegistry()
         self.measures = Measures() if measures is None else measures
+        self.machine = Machine() if machine is None else machine
         self.group = ShardGroup(
-            GROUP, store, queue, self.workers, settings, on_fenced, holds, self.measures
+            GROUP,
+            store,
+            queue,
+            self.workers,
+            settings,
+            on_fenced,
+            holds,
+            self.measures,
+            self.machine,
         )
         self.lookup = Lookup(self.group)
         self.sessions = Sessions(self.group)
@@ -146,9 +155,8 @@ class Engine:
 
     def _create(self, request: StartWorkflow) -> Execution:
         # Ids and seeds are arguments of the core, so that it stays pure.
-        return self.group.create(
-            msgspec.structs.replace(request, run_id=str(uuid.uuid4()), seed=random.getrandbits(63))
-        )
+        run_id, seed = str(self.machine.new_uuid()), self.machine.random.getrandbits(63)
+        return self.group.create(msgspec.structs.replace(request, run_id=run_id, seed=seed))
 
     def _replace(self, current: Execution, request: StartWorkflow) -> Execution:
         """End the open run and start the new one, in one transaction."""

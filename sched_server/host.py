@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from sched_server.engine import Engine
 from sched_server.errors import Unavailable
+from sched_server.machine import Machine
 from sched_server.observability.measures import Measures
 from sched_server.store.port import StoreError
 
@@ -60,6 +60,8 @@ class EngineHost:
         backend: Backend,
         address: str,
         on_change: Callable[[Engine | None], None],
+        *,
+        machine: Machine | None = None,
     ) -> None:
         """`on_change` hears of every beginning (with the engine) and end (None)
         of a term, before anybody else can notice."""
@@ -67,6 +69,7 @@ class EngineHost:
         self._backend = backend
         self._address = address
         self._on_change = on_change
+        self._machine = Machine() if machine is None else machine
         self._engine: Engine | None = None
         self._leadership: Leadership | None = None
         self._running: asyncio.Task[None] | None = None
@@ -149,6 +152,7 @@ class EngineHost:
             self._over.set,
             holds=leadership.holds,
             measures=self.measures,
+            machine=self._machine,
         )
         try:
             await engine.open(self._address)
@@ -158,7 +162,7 @@ class EngineHost:
                 raise
             logger.error("taking over failed, trying again: %s", error)
             await self._retire(engine, leadership)
-            await asyncio.sleep(_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 - nothing secret
+            await asyncio.sleep(_PAUSE_S * self._machine.random.uniform(0.5, 1.5))
             return
         self._engine, self.role = engine, Role.LEADER
         self.terms += 1

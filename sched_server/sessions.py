@@ -62,7 +62,8 @@ class Sessions:
         old = self._group.workers.sessions.get(hello.session_id)
         if old is not None:
             self.leave(old)  # its old stream is dead; the news is only late
-        session = WorkerSession(hello, self._group.clock.now_us())
+        group = self._group
+        session = WorkerSession(hello, group.clock.now_us(), group.machine.monotonic)
         orphans = self._orphans.get(session.session_id, {})
         for claim in hello.running_activities:
             found = orphans.pop(claim.dispatch, None)

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from sched_server.core.inputs import Input, StartWorkflow
     from sched_server.core.values import TimerKind
+    from sched_server.machine import Machine
     from sched_server.observability.measures import Measures
     from sched_server.queue.port import TaskQueue
     from sched_server.settings import EngineSettings
@@ -80,12 +81,14 @@ class ShardGroup:
         on_fenced: Callable[[], None],
         holds: Callable[[], bool],
         measures: Measures,
+        machine: Machine,
     ) -> None:
         self.number = number
         self.store = store
         self.settings = settings
         self.workers = workers
-        self.clock = Clock(0)
+        self.machine = machine
+        self.clock = Clock(0, machine.monotonic)
         self.epoch = 0
         self.measures = measures
         self.cache = ExecutionCache(store, settings.cached_executions, measures)
@@ -106,9 +109,10 @@ class ShardGroup:
             on_fenced=on_fenced,
             may_commit=holds,
             measures=measures,
+            monotonic=machine.monotonic,
         )
         self._next_run_key = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}
         self._vital: set[asyncio.Task[Any]] = set()
         self.closed = False
         """Nothing is decided or written any more."""
@@ -121,7 +125,7 @@ class ShardGroup:
         lease = await self.store.acquire(self.number, address)
         self.epoch = self._committer.epoch = lease.epoch
         self._next_run_key = lease.next_run_key
-        self.clock = Clock(lease.now_us)
+        self.clock = Clock(lease.now_us, self.machine.monotonic)
         self.timers = TimerService(
             self.store,
             self.number,
@@ -163,12 +167,12 @@ class ShardGroup:
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run in the background; a failure is logged, never silent."""
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if self.closed and isinstance(error, Unavailable):
             return  # whoever asked for it asks the next leader

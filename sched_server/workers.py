@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 from sched_sdk.api.v1 import worker_service_pb2 as pb
 from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK, TaskKey
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sched_server.execution import Execution
 
 # One pushed frame carries at most about this much.
@@ -20,9 +21,10 @@ class Outbox:
     """What waits to be sent on one stream. The stream's writer takes all of it
     at once, so that whatever one commit yields travels in one frame."""
 
-    __slots__ = ("_frame", "_since", "_wake", "closed", "waited_s")
+    __slots__ = ("_frame", "_monotonic", "_since", "_wake", "closed", "waited_s")
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
         self._frame: pb.EngineFrame | None = None
         self._wake = asyncio.Event()
         self._since = 0.0
@@ -36,7 +38,7 @@ class Outbox:
         frame = self._frame
         if frame is None:
             frame = self._frame = pb.EngineFrame()
-            self._since = time.monotonic()
+            self._since = self._monotonic()
             self._wake.set()
         return frame
 
@@ -48,7 +50,7 @@ class Outbox:
             self._wake.clear()
             await self._wake.wait()
         frame, self._frame = self._frame, None
-        self.waited_s = time.monotonic() - self._since
+        self.waited_s = self._monotonic() - self._since
         return [frame] if frame.ByteSize() <= FRAME_BYTES else _split(frame)
 
     def close(self) -> None:
@@ -94,12 +96,14 @@ class WorkerSession:
         "workflow_keys",
     )
 
-    def __init__(self, hello: pb.WorkerHello, connected_us: int) -> None:
+    def __init__(
+        self, hello: pb.WorkerHello, connected_us: int, monotonic: Callable[[], float]
+    ) -> None:
         self.hello = hello
         self.session_id = hello.session_id
         self.connected_us = connected_us
         self.draining = False
-        self.outbox = Outbox()
+        self.outbox = Outbox(monotonic)
         queue = hello.task_queue
         self.workflow_keys = [TaskKey(queue, WORKFLOW_TASK, n) for n in hello.workflow_types]
         self.activity_keys = [TaskKey(queue, ACTIVITY_TASK, n) for n in hello.activity_names]

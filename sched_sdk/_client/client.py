@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from sched_sdk._client.machine import Machine
     from sched_sdk._client.models import (
         ClusterStatus,
         WorkflowCount,
@@ -61,7 +62,7 @@ class Client:
     def __init__(self, connection: EngineConnection, identity: str) -> None:
         """Use `Client.connect`."""
         self._connection = connection
-        self._request_ids = RequestIds()
+        self._request_ids = RequestIds(connection.machine.random)
         self._identity = identity
 
     @classmethod
@@ -109,6 +110,11 @@ class Client:
     def identity(self) -> str:
         """How histories name this client."""
         return self._identity
+
+    @property
+    def _machine(self) -> Machine:
+        """What the client runs on; its workers run on the same."""
+        return self._connection.machine
 
     # -- starting ------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ import grpc.aio
 
 from sched_sdk._client.addresses import Rotation
 from sched_sdk._client.call_errors import error_from_reply
+from sched_sdk._client.machine import Machine
 from sched_sdk._client.transport import (
     MAXIMUM_FRAME_BYTES,
     MAXIMUM_MESSAGE_BYTES,
@@ -36,7 +37,6 @@ from sched_sdk._client.transport import (
     frame_entry,
     identity_bytes,
     megabytes,
-    open_channel,
 )
 from sched_sdk.api.v1 import common_pb2, workflow_service_pb2
 from sched_sdk.errors import EngineUnavailableError, LimitExceededError
@@ -52,6 +52,8 @@ _CONNECT = "/sched.v1.WorkflowService/Connect"
 _CALLS_FIELD = 1
 # One attempt to reach one engine takes at most this long.
 _ATTEMPT_TIMEOUT_S = 2.0
+# An engine that answers nothing for so long is taken for gone.
+_SILENCE_S = 5.0
 # The engine bounds the calls of a stream; short ones wait here for their turn.
 _WINDOW = 4096
 # So many refusals in a row without a single success: look for another leader.
@@ -86,8 +88,15 @@ class _PendingCall:
 class EngineConnection:
     """A client's connection to whichever engine serves. Belongs to one event loop."""
 
-    def __init__(self, addresses: tuple[str, ...], *, retry_timeout: float) -> None:
+    def __init__(
+        self,
+        addresses: tuple[str, ...],
+        *,
+        retry_timeout: float,
+        machine: Machine | None = None,
+    ) -> None:
         self.addresses = addresses
+        self.machine = Machine() if machine is None else machine
         self._rotation = Rotation(addresses)
         self.retry_timeout = retry_timeout
         self._loop = asyncio.get_running_loop()
@@ -98,7 +107,7 @@ class EngineConnection:
         self._abandoned: list[int] = []
         self._refused: list[_PendingCall] = []
         self._refusing_since: float | None = None
-        self._refusal_backoff = Backoff()
+        self._refusal_backoff = Backoff(uniform=self.machine.random.uniform)
         self._wake: asyncio.Future[None] | None = None
         self._channel: grpc.aio.Channel | None = None
         self._connected = asyncio.Event()
@@ -204,11 +213,11 @@ class EngineConnection:
     # -- the life of the connection ------------------------------------------------
 
     async def _run(self) -> None:
-        backoff = Backoff()
+        backoff = Backoff(uniform=self.machine.random.uniform)
         announced = True
         while True:
             address = self._rotation.current
-            channel = open_channel(address)
+            channel = self.machine.open_channel(address, _SILENCE_S)
             try:
                 stream = await self._attach(channel)
                 if stream is not None:

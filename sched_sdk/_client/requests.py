@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from sched_sdk import _payloads
@@ -16,6 +15,7 @@ from sched_sdk.api.v1 import common_pb2, workflow_service_pb2
 from sched_sdk.errors import DefinitionError, InvalidArgumentError
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
@@ -51,8 +51,8 @@ class StartOptions(TypedDict, total=False):
 class RequestIds:
     """Ids that nobody else makes: a random part per client, then a number."""
 
-    def __init__(self) -> None:
-        self._prefix = secrets.token_hex(10)
+    def __init__(self, chance: random.Random) -> None:
+        self._prefix = f"{chance.getrandbits(80):020x}"
         self._numbers = itertools.count(1)
 
     def next(self) -> str:

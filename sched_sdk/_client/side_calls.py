@@ -122,7 +122,7 @@ class _Tries:
     """Decides whether a failed call is made again, and waits until then."""
 
     def __init__(self, connection: EngineConnection) -> None:
-        self._backoff = Backoff()
+        self._backoff = Backoff(uniform=connection.machine.random.uniform)
         self._loop = asyncio.get_running_loop()
         self._timeout = connection.retry_timeout
         self._failing_since: float | None = None

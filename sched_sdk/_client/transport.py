@@ -58,7 +58,7 @@ _CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
 )
 
 
-def open_channel(address: str, *, silence_s: float = 5.0) -> grpc.aio.Channel:
+def open_channel(address: str, silence_s: float = 5.0) -> grpc.aio.Channel:
     """A new connection to one engine; connects with the first call.
 
     An engine that is frozen, or whose machine has vanished, closes nothing. It is

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sched_sdk._definitions import ActivityDefinition
-    from sched_sdk._worker.threads import ThreadPool
+    from sched_sdk._worker.threads import Threads
     from sched_sdk.api.v1 import common_pb2
     from sched_sdk.api.v1.worker_service_pb2 import ActivityReport, ActivityTask
 
@@ -48,11 +47,13 @@ class ActivityAttempt:
         self,
         message: ActivityTask,
         definition: ActivityDefinition,
-        threads: ThreadPool,
+        threads: Threads,
         send_heartbeat: Callable[[ActivityTask, common_pb2.Payload | None], None],
+        *,
+        began: float,
     ) -> None:
         self.message = message
-        self.began = time.monotonic()
+        self.began = began
         self._definition = definition
         self._threads = threads
         self._loop = asyncio.get_running_loop()

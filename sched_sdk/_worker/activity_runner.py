@@ -8,19 +8,19 @@ the claims for what is running, and with the reports that were kept.
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 from sched_sdk._failures import failure_from_exception
 from sched_sdk._worker.activity_attempt import ActivityAttempt
 from sched_sdk._worker.outbox import ACTIVITY_REPORTS, HEARTBEATS, encode_entry
-from sched_sdk._worker.threads import ThreadPool
+from sched_sdk._worker.threads import thread_pool
 from sched_sdk.api.v1 import worker_service_pb2
 from sched_sdk.errors import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from sched_sdk._client.machine import Machine
     from sched_sdk._worker.outbox import Outbox
     from sched_sdk._worker.registry import Registry
     from sched_sdk._worker.tally import Tally
@@ -42,12 +42,19 @@ class ActivityRunner:
     """All activities of a worker, by dispatch number."""
 
     def __init__(
-        self, registry: Registry, outbox: Outbox, tally: Tally, *, maximum_concurrent: int
+        self,
+        registry: Registry,
+        outbox: Outbox,
+        tally: Tally,
+        machine: Machine,
+        *,
+        maximum_concurrent: int,
     ) -> None:
         self._registry = registry
         self._outbox = outbox
         self._tally = tally
-        self._threads = ThreadPool(maximum_concurrent, "sched-activity")
+        self._monotonic = machine.monotonic
+        self._threads = thread_pool(machine, maximum_concurrent, "sched-activity")
         self._running: dict[int, ActivityAttempt] = {}
         self._unacknowledged: dict[int, tuple[ActivityClaim, bytes]] = {}
         self.draining = False
@@ -114,14 +121,16 @@ class ActivityRunner:
             )
             self._report(report)
             return
-        attempt = ActivityAttempt(message, definition, self._threads, self._heartbeat)
+        attempt = ActivityAttempt(
+            message, definition, self._threads, self._heartbeat, began=self._monotonic()
+        )
         self._running[message.dispatch] = attempt
         attempt.start(self._ended)
 
     def _ended(self, attempt: ActivityAttempt, report: ActivityReport) -> None:
         if self._running.pop(report.dispatch, None) is None:
             return  # lost or handed back meanwhile
-        self._tally.activity_ended(report, time.monotonic() - attempt.began)
+        self._tally.activity_ended(report, self._monotonic() - attempt.began)
         if report.HasField("failure") and attempt.heartbeats.flush():
             # The next attempt begins with what this one said last, so the
             # heartbeat must be there before the failure.

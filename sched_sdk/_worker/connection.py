@@ -19,13 +19,14 @@ import grpc.aio
 
 from sched_sdk._client.addresses import Rotation
 from sched_sdk._client.call_errors import error_from_rpc, is_transient
-from sched_sdk._client.transport import Backoff, call_details, identity_bytes, open_channel
+from sched_sdk._client.transport import Backoff, call_details, identity_bytes
 from sched_sdk.api.v1 import worker_service_pb2
 from sched_sdk.errors import InvalidArgumentError, LimitExceededError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sched_sdk._client.machine import Machine
     from sched_sdk._worker.outbox import Outbox
     from sched_sdk._worker.tally import Tally
 
@@ -57,12 +58,14 @@ class WorkerConnection:
         first_frame: Callable[[], bytes],
         receive: Callable[[worker_service_pb2.EngineFrame], None],
         tally: Tally,
+        machine: Machine,
     ) -> None:
         self._rotation = Rotation(addresses)
         self._outbox = outbox
         self._first_frame = first_frame
         self._receive = receive
         self._tally = tally
+        self._machine = machine
         self._epoch = 0
         self._problem = ""
         self._announced: bool | None = None
@@ -76,9 +79,9 @@ class WorkerConnection:
         Raises InvalidArgumentError or LimitExceededError when the engine
         refuses the worker as such.
         """
-        backoff = Backoff()
+        backoff = Backoff(uniform=self._machine.random.uniform)
         while not self._outbox.closing:
-            channel = open_channel(self._rotation.current, silence_s=_SILENCE_S)
+            channel = self._machine.open_channel(self._rotation.current, _SILENCE_S)
             try:
                 stream = await self._attach(channel)
                 if stream is not None:

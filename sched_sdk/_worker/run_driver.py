@@ -19,7 +19,6 @@ When a segment leaves is decided after each round of activations:
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,6 +30,7 @@ from sched_sdk.errors import LimitExceededError, NonDeterminismError, WorkflowBl
 
 if TYPE_CHECKING:
     import asyncio
+    import random
     from collections.abc import Callable, Sequence
 
     from sched_sdk._definitions import WorkflowDefinition
@@ -43,9 +43,6 @@ __all__ = ["FailureCause", "RunDriver", "RunHost"]
 
 Event = history_pb2.HistoryEvent
 FailureCause = history_pb2.WorkflowTaskFailureCause
-
-# Not the module's generator, which user code may seed.
-_segment_ids = random.Random()  # noqa: S311 - nothing secret
 
 # Outcomes that come within this time share a segment.
 _GATHER_S = 0.05
@@ -63,6 +60,8 @@ class RunHost(Protocol):
     def draining(self) -> bool: ...
     @property
     def tally(self) -> Tally: ...
+    @property
+    def random(self) -> random.Random: ...
 
     def send(self, entry: bytes) -> None: ...
 
@@ -319,7 +318,7 @@ class RunDriver:
             base=run.base,
             seen=run.seen,
             more=more,
-            segment_id=_segment_ids.getrandbits(64) or 1,
+            segment_id=self._host.random.getrandbits(64) or 1,
             commands=self._commands,
         )
         self._commands = []

@@ -16,7 +16,7 @@ from sched_sdk._worker.connection import WorkerConnection
 from sched_sdk._worker.outbox import Outbox
 from sched_sdk._worker.step_runner import StepRunner
 from sched_sdk._worker.tally import Load
-from sched_sdk._worker.watchdog import Watchdog
+from sched_sdk._worker.watchdog import Unwatched, Watchdog
 from sched_sdk._worker.workflow_runner import WorkflowRunner
 from sched_sdk.api.v1 import worker_service_pb2
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
+    from sched_sdk._client.machine import Machine
     from sched_sdk._worker.registry import Registry
     from sched_sdk._worker.tally import Tally
 
@@ -47,6 +48,7 @@ class WorkerSession:
         tally: Tally,
         max_cached: int,
         on_ready: Callable[[], None] | None,
+        machine: Machine,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._hello = hello
@@ -55,14 +57,15 @@ class WorkerSession:
         self._changed = asyncio.Event()
         self._task_timeout_s = _DEFAULT_TASK_TIMEOUT_S
         self._outbox = Outbox()
-        self._watchdog = Watchdog()
-        self._steps = StepRunner()
+        self._watchdog = Watchdog() if machine.threads else Unwatched()
+        self._steps = StepRunner(machine)
         self._connection = WorkerConnection(
             addresses,
             self._outbox,
             first_frame=self._first_frame,
             receive=self._receive,
             tally=tally,
+            machine=machine,
         )
         self._workflows = WorkflowRunner(
             registry,
@@ -70,12 +73,13 @@ class WorkerSession:
             self._steps,
             self._watchdog.guard,
             tally,
+            machine.random,
             maximum_cached=max_cached,
             channel=self._channel,
             changed=self._changed.set,
         )
         self._activities = ActivityRunner(
-            registry, self._outbox, tally, maximum_concurrent=hello.activity_slots
+            registry, self._outbox, tally, machine, maximum_concurrent=hello.activity_slots
         )
         self._renewal = self._loop.call_later(self._task_timeout_s / 3, self._renew)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,13 @@ from sched_sdk._client.transport import check_payload
 from sched_sdk._failures import failure_from_exception
 from sched_sdk._policy import RetryPolicy
 from sched_sdk._replay.steps import StepOutcome
-from sched_sdk._worker.threads import ThreadPool
+from sched_sdk._worker.threads import thread_pool
 from sched_sdk.errors import LimitExceededError, PayloadError, TimeoutFailureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sched_sdk._client.machine import Machine
     from sched_sdk._replay.steps import StepCall
     from sched_sdk.api.v1 import common_pb2
 
@@ -41,9 +41,10 @@ _MICROSECOND = timedelta(microseconds=1)
 class StepRunner:
     """Shared by all runs of a worker."""
 
-    def __init__(self) -> None:
+    def __init__(self, machine: Machine) -> None:
         self._loop = asyncio.get_running_loop()
-        self._threads = ThreadPool(_THREADS, "sched-step")
+        self._monotonic = machine.monotonic
+        self._threads = thread_pool(machine, _THREADS, "sched-step")
 
     def start(self, call: StepCall, done: Callable[[StepOutcome], None]) -> asyncio.Task[None]:
         """Run a step; `done` gets the outcome, unless the task is cancelled."""
@@ -55,13 +56,13 @@ class StepRunner:
     async def _run(self, call: StepCall, done: Callable[[StepOutcome], None]) -> None:
         policy = call.retry or _DEFAULT_POLICY
         limit = DEFAULT_STEP_TIMEOUT if call.timeout is None else call.timeout
-        began = time.monotonic()
+        began = self._monotonic()
         attempt = call.attempt
         while True:
             outcome = await self._attempt(call, limit)
             retry_after = timedelta(0)
             if not isinstance(outcome, BaseException):
-                done(StepOutcome(call.seq, attempt, outcome, None, _since(began)))
+                done(StepOutcome(call.seq, attempt, outcome, None, self._since(began)))
                 return
             failure = failure_from_exception(outcome)
             failure.non_retryable |= isinstance(outcome, PayloadError | LimitExceededError)
@@ -72,8 +73,11 @@ class StepRunner:
                     attempt += 1
                     continue
             retry_after_us = retry_after // _MICROSECOND
-            done(StepOutcome(call.seq, attempt, None, failure, _since(began), retry_after_us))
+            done(StepOutcome(call.seq, attempt, None, failure, self._since(began), retry_after_us))
             return
+
+    def _since(self, began: float) -> int:
+        return int((self._monotonic() - began) * 1_000_000)
 
     async def _attempt(
         self, call: StepCall, limit: timedelta
@@ -124,7 +128,3 @@ def _may_retry(policy: RetryPolicy, attempt: int, failure: common_pb2.Failure) -
     if failure.non_retryable or 0 < policy.maximum_attempts <= attempt:
         return False
     return failure.type not in policy.to_proto().non_retryable_error_types
-
-
-def _since(began: float) -> int:
-    return int((time.monotonic() - began) * 1_000_000)

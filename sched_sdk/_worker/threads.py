@@ -11,14 +11,48 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ThreadPool"]
+    from sched_sdk._client.machine import Machine
+
+__all__ = ["ThreadPool", "Threads", "thread_pool"]
 
 _Job = tuple["Callable[[], Any]", "asyncio.Future[Any]"]
+
+
+class Threads(Protocol):
+    """Where plain functions run."""
+
+    def submit(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Run a function. Cancelling the future does not stop it."""
+        ...
+
+    def close(self) -> None:
+        """No further function comes."""
+        ...
+
+
+def thread_pool(machine: Machine, size: int, name: str) -> Threads:
+    """Threads where there are some; else the event loop, a function at a time."""
+    return ThreadPool(size, name) if machine.threads else _Inline()
+
+
+class _Inline:
+    """Runs each function in a later turn of the event loop, whole."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+
+    def submit(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._loop.call_soon(lambda: _settle(future, *_call(function)))
+        return future
+
+    def close(self) -> None:
+        """Nothing runs between two turns."""
 
 
 class ThreadPool:
@@ -51,12 +85,7 @@ class ThreadPool:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             function, future = job
-            result: Any = None
-            error: BaseException | None = None
-            try:
-                result = function()
-            except BaseException as raised:
-                error = raised
+            result, error = _call(function)
             try:
                 self._loop.call_soon_threadsafe(self._finish, future, result, error)
             except RuntimeError:  # the loop is closed; nobody waits any more
@@ -68,14 +97,25 @@ class ThreadPool:
         self, future: asyncio.Future[Any], result: Any, error: BaseException | None
     ) -> None:
         self._running -= 1
-        if future.cancelled():
-            return
-        if error is None:
-            future.set_result(result)
-        elif isinstance(error, StopIteration | SystemExit | KeyboardInterrupt):
-            # A future refuses the first; the others would end the event loop.
-            replacement = RuntimeError(f"{type(error).__name__} left the function: {error}")
-            replacement.__cause__ = error
-            future.set_exception(replacement)
-        else:
-            future.set_exception(error)
+        _settle(future, result, error)
+
+
+def _call(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return function(), None
+    except BaseException as raised:
+        return None, raised
+
+
+def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.cancelled():
+        return
+    if error is None:
+        future.set_result(result)
+    elif isinstance(error, StopIteration | SystemExit | KeyboardInterrupt):
+        # A future refuses the first; the others would end the event loop.
+        replacement = RuntimeError(f"{type(error).__name__} left the function: {error}")
+        replacement.__cause__ = error
+        future.set_exception(replacement)
+    else:
+        future.set_exception(error)

@@ -22,7 +22,7 @@ from sched_sdk._worker.activations import ActivationGuard
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["Watchdog"]
+__all__ = ["Unwatched", "Watchdog"]
 
 logger = logging.getLogger("sched.worker")
 
@@ -37,6 +37,18 @@ _ADVICE = (
     "While it blocks, no other workflow or heartbeat moves. Make it a plain `def` activity, "
     "which gets a thread, or move the work into `ctx.step`."
 )
+
+
+class Unwatched:
+    """In the place of a watchdog, where there are no threads."""
+
+    blocked_s = 0.0
+
+    def __init__(self) -> None:
+        self.guard = ActivationGuard(float("inf"))
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
 
 class Watchdog:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sched_sdk
 from sched_sdk._client import Client
 from sched_sdk._client.addresses import parse_addresses
+from sched_sdk._client.machine import Machine
 from sched_sdk._client.transport import default_identity
 from sched_sdk._definitions import check_name
 from sched_sdk._policy import as_timedelta
@@ -92,11 +92,12 @@ class Worker:
         self._addresses = (
             client.addresses if isinstance(client, Client) else parse_addresses(client)
         )
+        self._machine = client._machine if isinstance(client, Client) else Machine()
         self._graceful_s = as_timedelta(graceful_shutdown, "graceful_shutdown").total_seconds()
         self._max_cached = max_cached_workflows
         self._on_ready = on_ready
         self._hello = worker_service_pb2.WorkerHello(
-            session_id=uuid.uuid4().hex,
+            session_id=f"{self._machine.random.getrandbits(128):032x}",
             identity=default_identity() if identity is None else identity,
             build_id=self._registry.build_id() if build_id is None else build_id,
             sdk=f"python/{sched_sdk.__version__}",
@@ -195,6 +196,7 @@ class Worker:
                 tally=self._tally,
                 max_cached=self._max_cached,
                 on_ready=self._on_ready,
+                machine=self._machine,
             )
             self._runner = asyncio.create_task(self._session.run(), name="sched-worker")
             metrics = self._metrics

@@ -22,6 +22,7 @@ from sched_sdk.api.v1 import history_pb2, worker_service_pb2
 from sched_sdk.errors import SchedError
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from sched_sdk._replay.steps import StepCall, StepOutcome
@@ -56,6 +57,7 @@ class WorkflowRunner:
         steps: StepRunner,
         guard: ActivationGuard,
         tally: Tally,
+        chance: random.Random,
         *,
         maximum_cached: int,
         channel: Callable[[], grpc.aio.Channel | None],
@@ -64,6 +66,7 @@ class WorkflowRunner:
         self.loop = asyncio.get_running_loop()
         self.guard = guard
         self.tally = tally
+        self.random = chance
         self.draining = False
         self._registry = registry
         self._outbox = outbox

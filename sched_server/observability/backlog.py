@@ -7,7 +7,6 @@ every few seconds, and only then.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK, StoreError
@@ -39,10 +38,11 @@ class Backlog:
             return
         dispatcher = engine.group.dispatcher
         beyond = dispatcher.keys_beyond_window()
-        if beyond and time.monotonic() - self._counted_at >= _COUNTED_EVERY_S:
+        now = engine.machine.monotonic()
+        if beyond and now - self._counted_at >= _COUNTED_EVERY_S:
             try:
                 self._stored = dict(await engine.store.ready_task_keys(engine.group.number))
-                self._counted_at = time.monotonic()
+                self._counted_at = now
             except StoreError:
                 self._stored = {}
         waiting = dispatcher.depths()

@@ -39,7 +39,7 @@ _MAX_SLOTS = 100_000
 class WorkerService(rpc.WorkerServiceServicer):
     def __init__(self, host: EngineHost) -> None:
         self._host = host
-        self._sessions: set[WorkerSession] = set()
+        self._sessions: dict[WorkerSession, None] = {}
 
     def close_streams(self) -> None:
         """The engine stops: that is no sign against the workers' tasks."""
@@ -63,7 +63,7 @@ class WorkerService(rpc.WorkerServiceServicer):
         link = WorkerLink(
             engine.group, session, engine.lookup.by_run_id, engine.settings.api_limits
         )
-        self._sessions.add(session)
+        self._sessions[session] = None
         session.outbox.frame.welcome.CopyFrom(_welcome(engine))
         link.receive(first)
         reader: asyncio.Future[None] | None = None
@@ -76,7 +76,7 @@ class WorkerService(rpc.WorkerServiceServicer):
                 for frame in frames:
                     yield frame
         finally:
-            self._sessions.discard(session)
+            self._sessions.pop(session, None)
             if reader is not None:
                 reader.cancel()
                 await asyncio.gather(reader, return_exceptions=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class WorkflowService(rpc.WorkflowServiceServicer):
     def __init__(self, host: EngineHost) -> None:
         self._host = host
-        self._streams: set[ClientStream] = set()
+        self._streams: dict[ClientStream, None] = {}
 
     def close_streams(self) -> None:
         """The engine stops: clients move to another, or wait."""
@@ -43,7 +43,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
         except NotLeading as error:
             await abort(context, error, self._host.measures)
         stream = ClientStream(engine)
-        self._streams.add(stream)
+        self._streams[stream] = None
         reader = asyncio.ensure_future(stream.read(request_iterator))
         try:
             # Tells the client at once that somebody serves.
@@ -51,7 +51,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
             async for frame in stream.frames():
                 yield frame
         finally:
-            self._streams.discard(stream)
+            self._streams.pop(stream, None)
             stream.close()
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from sched_sdk import DefinitionError, Worker, WorkflowContext, activity, workflow
+from sched_sdk._client.machine import Machine
 from sched_sdk._worker.heartbeats import Heartbeats, interval_s
 from sched_sdk._worker.outbox import ACTIVITY_REPORTS, HEARTBEATS, Outbox, encode_entry
-from sched_sdk._worker.threads import ThreadPool
+from sched_sdk._worker.threads import ThreadPool, thread_pool
 from sched_sdk.api.v1 import common_pb2, worker_service_pb2
 from tests.worker.waiting import until
 
@@ -171,8 +172,19 @@ async def test_threads_run_as_many_at_a_time_as_allowed() -> None:
     pool.close()
 
 
-async def test_what_leaves_a_thread_does_not_end_the_loop() -> None:
-    pool = ThreadPool(1, "test")
+async def test_without_threads_functions_run_in_later_turns_of_the_loop() -> None:
+    pool = thread_pool(Machine(threads=False), 3, "test")
+    ran: list[int] = []
+    first, second = (pool.submit(lambda n=n: ran.append(n)) for n in (1, 2))
+    assert not ran
+    await asyncio.gather(first, second)
+    assert ran == [1, 2]
+    pool.close()
+
+
+@pytest.mark.parametrize("threads", [True, False])
+async def test_what_leaves_a_thread_does_not_end_the_loop(threads: bool) -> None:
+    pool = thread_pool(Machine(threads=threads), 1, "test")
     for error in (SystemExit(2), KeyboardInterrupt(), StopIteration(1)):
 
         def raises(error: BaseException = error) -> None:

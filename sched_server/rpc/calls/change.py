@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 from sched_sdk.api.v1 import workflow_service_pb2 as pb
@@ -28,7 +27,7 @@ async def signal_workflow(
         SignalWorkflow(
             name=request.name,
             input=payloads_from_proto(request.input),
-            request_id=request.request_id or uuid.uuid4().hex,
+            request_id=request.request_id or engine.machine.new_uuid().hex,
             identity=request.identity,
         ),
     )

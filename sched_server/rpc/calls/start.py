@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from typing import TYPE_CHECKING
 
 from sched_sdk.api.v1 import workflow_service_pb2 as pb
@@ -26,16 +25,18 @@ async def start_workflow(
     engine: Engine, request: pb.StartWorkflowRequest
 ) -> pb.StartWorkflowResponse:
     _check(engine.settings.api_limits, request)
+    # A start without an id of its own cannot be recognised when it is sent again.
+    request_id = request.request_id or engine.machine.new_uuid().hex
     run, started = await engine.start(
         StartWorkflow(
-            workflow_id=request.workflow_id or _new_workflow_id(request.request_id),
+            workflow_id=request.workflow_id or _new_workflow_id(request_id),
             run_id="",
             workflow_type=request.workflow_type,
             task_queue=request.task_queue or DEFAULT_TASK_QUEUE,
             input=payloads_from_proto(request.input),
             execution_timeout_us=request.execution_timeout_us,
             start_delay_us=request.start_delay_us,
-            request_id=request.request_id or uuid.uuid4().hex,
+            request_id=request_id,
             identity=request.identity,
         ),
         IdConflict(request.id_conflict or IdConflict.FAIL),
@@ -54,8 +55,6 @@ async def start_workflow(
 def _new_workflow_id(request_id: str) -> str:
     """The id follows from the request id, so that a start that is sent again, because
     its reply was lost, finds the workflow that it made."""
-    if not request_id:
-        return f"wf-{uuid.uuid4().hex[:20]}"
     return f"wf-{hashlib.sha256(request_id.encode()).hexdigest()[:20]}"
 
 
