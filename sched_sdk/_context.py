@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sched_sdk._replay.facts import Facts
     from sched_sdk._replay.journal import Journal
     from sched_sdk._replay.loop import ReplayLoop
+    from sched_sdk._replay.patches import Patches
     from sched_sdk._replay.signals import SignalHandler, Signals
 
 __all__ = ["ActivityCallOptions", "ActivityHandle", "Signal", "WorkflowContext", "WorkflowInfo"]
@@ -89,7 +90,7 @@ class WorkflowInfo:
 class WorkflowContext:
     """What a workflow function asks for. The worker makes it; see the module."""
 
-    __slots__ = ("_conditions", "_facts", "_journal", "_logger", "_loop", "_signals")
+    __slots__ = ("_conditions", "_facts", "_journal", "_logger", "_loop", "_patches", "_signals")
 
     def __init__(
         self,
@@ -98,12 +99,14 @@ class WorkflowContext:
         facts: Facts,
         signals: Signals,
         conditions: Conditions,
+        patches: Patches,
     ) -> None:
         self._loop = loop
         self._journal = journal
         self._facts = facts
         self._signals = signals
         self._conditions = conditions
+        self._patches = patches
         self._logger: logging.LoggerAdapter[logging.Logger] | None = None
 
     @overload
@@ -283,6 +286,26 @@ class WorkflowContext:
         """
         timeout_us = None if timeout is None else as_microseconds(timeout, "timeout")
         return self._conditions.wait(predicate, timeout_us, caller())
+
+    def patched(self, patch: str) -> bool:
+        """Whether this run takes the new path of a change to running workflows:
+
+            if ctx.patched("two-reminders"):
+                await ctx.queue_activity(remind, order)   # new code
+            await ctx.queue_activity(remind, order)
+
+        True for runs that reach this place for the first time, false for runs
+        that passed it before the change. The first answer to an id holds for
+        the whole run and is recorded in its history. Ids are up to 255
+        characters; give every change one of its own.
+        """
+        return self._patches.patched(patch, caller())
+
+    def deprecate_patch(self, patch: str) -> None:
+        """Take the place of `patched(patch)` when no run on the old path is left.
+        Once the last run that recorded `patched` is closed, this call may
+        disappear, too: histories with it replay without it."""
+        self._patches.deprecate(patch, caller())
 
     def now(self) -> datetime:
         """The workflow's time, in UTC: that of the last event."""

@@ -81,6 +81,8 @@ def segment_problem(limits: ApiLimits, segment: pb.WorkflowSegment) -> str | Non
             size = len(command.record_step.result.data)
             what = f"the result of step {command.record_step.name!r}"
             problem = over_size(limits, what, size) if size > limits.payload_bytes else None
+        elif name == "record_marker":
+            problem = _name_problem(limits, "the id of a patch", command.record_marker.id)
         elif name == "complete_workflow":
             size = len(command.complete_workflow.result.data)
             what = "the workflow's result"
@@ -89,6 +91,14 @@ def segment_problem(limits: ApiLimits, segment: pb.WorkflowSegment) -> str | Non
             continue
         if problem is not None:
             return problem
+    return None
+
+
+def _name_problem(limits: ApiLimits, what: str, value: str) -> str | None:
+    try:
+        check_name(limits, what, value)
+    except Rejection as rejection:
+        return rejection.message
     return None
 
 

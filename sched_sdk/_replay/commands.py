@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sched_sdk._replay.journal import Journal
+    from sched_sdk.api.v1 import history_pb2
 
 __all__ = [
     "ActivityOptions",
@@ -24,10 +25,12 @@ __all__ = [
     "Command",
     "CompleteWorkflow",
     "FailWorkflow",
+    "RecordMarker",
     "RecordStep",
     "RequestCancelActivity",
     "ScheduleActivity",
     "StartTimer",
+    "describe_patch",
     "describe_timer",
 ]
 
@@ -217,6 +220,34 @@ class RecordStep(Command):
         return _Message(seq=self.seq, call_site=self.call_site, record_step=self.message)
 
 
+class RecordMarker(Command):
+    """Which path a patch takes. It has no number: code that stops asking must
+    not shift those of the commands behind it."""
+
+    __slots__ = ("id", "marker")
+
+    kind = "patch"
+
+    def __init__(
+        self, marker: history_pb2.MarkerRecorded.Kind.ValueType, patch: str, site: CallSite
+    ) -> None:
+        super().__init__(site)
+        self.marker = marker
+        self.id = patch
+
+    def settle(self, journal: Journal) -> None:
+        journal.produced.append(self)
+
+    def describe(self) -> str:
+        return describe_patch(self.id)
+
+    def to_message(self) -> worker_service_pb2.Command:
+        return _Message(
+            call_site=self.call_site,
+            record_marker=worker_service_pb2.RecordMarker(kind=self.marker, id=self.id),
+        )
+
+
 class CompleteWorkflow(Command):
     __slots__ = ("result",)
 
@@ -263,3 +294,7 @@ class CancelWorkflow(Command):
 
 def describe_timer(duration_us: int) -> str:
     return f"timer {duration_us / 1_000_000:g} s"
+
+
+def describe_patch(patch: str) -> str:
+    return f"patch {patch!r}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from sched_sdk._replay.commands import describe_timer
+from sched_sdk._replay.commands import describe_patch, describe_timer
 from sched_sdk.api.v1 import history_pb2
 from sched_sdk.errors import NonDeterminismError
 
@@ -55,6 +55,8 @@ def describe_event(event: history_pb2.HistoryEvent) -> str:
         return f"cancellation of the activity with seq {event.activity_cancel_requested.seq}"
     if kind == _Type.EVENT_TYPE_TIMER_CANCELED:
         return f"cancellation of the timer with seq {event.timer_canceled.seq}"
+    if kind == _Type.EVENT_TYPE_MARKER_RECORDED:
+        return describe_patch(event.marker_recorded.id)
     if kind in _CLOSINGS:
         return _CLOSINGS[kind]
     return _type_name(kind)

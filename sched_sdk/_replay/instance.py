@@ -10,6 +10,7 @@ from sched_sdk._replay.facts import Facts
 from sched_sdk._replay.journal import Journal
 from sched_sdk._replay.lifecycle import Lifecycle
 from sched_sdk._replay.loop import new_loop
+from sched_sdk._replay.patches import Patches
 from sched_sdk._replay.signals import Signals
 
 if TYPE_CHECKING:
@@ -20,7 +21,16 @@ __all__ = ["Instance"]
 
 
 class Instance:
-    __slots__ = ("conditions", "context", "facts", "journal", "lifecycle", "loop", "signals")
+    __slots__ = (
+        "conditions",
+        "context",
+        "facts",
+        "journal",
+        "lifecycle",
+        "loop",
+        "patches",
+        "signals",
+    )
 
     def __init__(self, definition: WorkflowDefinition) -> None:
         self.journal = Journal()
@@ -28,9 +38,10 @@ class Instance:
         self.facts = Facts()
         self.signals = Signals(self.loop)
         self.conditions = Conditions(self.loop)
+        self.patches = Patches(self.facts, self.journal)
         self.lifecycle = Lifecycle(definition, self.loop)
         self.context = WorkflowContext(
-            self.loop, self.journal, self.facts, self.signals, self.conditions
+            self.loop, self.journal, self.facts, self.signals, self.conditions, self.patches
         )
 
     def start(self, event: history_pb2.HistoryEvent) -> None:

@@ -63,11 +63,15 @@ class Journal:
         self.refusal = ""
         self.evicted = False
 
-    def add(self, request: Request) -> None:
+    def check(self) -> None:
+        """Raise if code may not ask for anything now."""
         if self.evicted:
             raise Evicted
         if self.refusal:
             raise RuntimeError(self.refusal)
+
+    def add(self, request: Request) -> None:
+        self.check()
         self.fresh.append(request)
 
     def take_number(self) -> int:

@@ -15,6 +15,7 @@ from sched_sdk._replay.commands import (
     Command,
     CompleteWorkflow,
     FailWorkflow,
+    RecordMarker,
     RequestCancelActivity,
     ScheduleActivity,
     StartTimer,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["MATCHERS"]
 
 Event = history_pb2.HistoryEvent
+
+_DEPRECATED_PATCH = history_pb2.MarkerRecorded.KIND_DEPRECATED_PATCH
 
 
 def _activity_scheduled(journal: Journal, event: Event) -> None:
@@ -52,6 +55,17 @@ def _numbered(
     return match
 
 
+def _marker_recorded(journal: Journal, event: Event) -> None:
+    """Both kinds of marker answer both questions, so that `patched` may become
+    `deprecate_patch`, and back."""
+    recorded = event.marker_recorded
+    command = journal.produced[0] if journal.produced else None
+    if isinstance(command, RecordMarker) and command.id == recorded.id:
+        journal.produced.popleft()
+    elif recorded.kind != _DEPRECATED_PATCH:
+        raise diverged(event, command, journal)
+
+
 MATCHERS: dict[int, Callable[[Journal, Event], None]] = {
     history_pb2.EVENT_TYPE_ACTIVITY_SCHEDULED: _activity_scheduled,
     history_pb2.EVENT_TYPE_ACTIVITY_CANCEL_REQUESTED: _numbered(
@@ -63,6 +77,7 @@ MATCHERS: dict[int, Callable[[Journal, Event], None]] = {
     history_pb2.EVENT_TYPE_TIMER_CANCELED: _numbered(
         CancelTimer, lambda event: event.timer_canceled.seq
     ),
+    history_pb2.EVENT_TYPE_MARKER_RECORDED: _marker_recorded,
     history_pb2.EVENT_TYPE_WORKFLOW_COMPLETED: _numbered(CompleteWorkflow, lambda _: 0),
     history_pb2.EVENT_TYPE_WORKFLOW_FAILED: _numbered(FailWorkflow, lambda _: 0),
     history_pb2.EVENT_TYPE_WORKFLOW_CANCELED: _numbered(CancelWorkflow, lambda _: 0),

@@ -128,8 +128,10 @@ class WorkflowRun:
 
     def _begin_segment(self, event: Event) -> None:
         self._end_segment(event.event_id)
-        seen = event.workflow_task_completed.seen
+        completed = event.workflow_task_completed
+        seen = completed.seen
         self._instance.facts.seen = seen
+        self._instance.patches.recorded = completed.patches
         unseen = self._unseen
         while unseen and unseen[0].event_id <= seen:
             deliver(self._instance, unseen.popleft())

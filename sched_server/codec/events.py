@@ -103,6 +103,7 @@ def _task_completed_to(a: e.WorkflowTaskCompleted) -> pb.WorkflowTaskCompleted:
         build_id=a.build_id,
         sdk=a.sdk,
         sdk_flags=a.sdk_flags,
+        patches=a.patches,
     )
 
 
@@ -302,6 +303,7 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
         else AttemptSummary(m.attempts, m.started_time_us, m.identity)
     ),
     "sdk_flags": tuple,
+    "patches": tuple,
     "origin": lambda m: HistoryOrigin(m.workflow_id, m.run_id, m.event_id) if m.run_id else None,
 }
 

@@ -39,6 +39,8 @@ class WorkflowTaskCompleted(Struct, frozen=True, kw_only=True):
     build_id: str
     sdk: str
     sdk_flags: tuple[int, ...]
+    patches: tuple[str, ...] = ()
+    """Ids of the markers in this segment: replay asks before it reaches them."""
 
 
 class WorkflowTaskFailed(Struct, frozen=True, kw_only=True):

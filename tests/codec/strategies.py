@@ -70,6 +70,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     Payload: payloads,
     tuple[Payload, ...]: many_payloads,
+    tuple[str, ...]: st.lists(text, max_size=3).map(tuple),
     tuple[int, ...]: st.lists(uint32, max_size=3).map(tuple),
     Failure: failures,
     RetryPolicy: retries,

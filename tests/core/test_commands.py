@@ -319,6 +319,9 @@ def test_a_marker_is_recorded_where_the_code_decided() -> None:
         kind=MarkerKind.PATCH, id="new-tax", call_site="app.py:4"
     )
     assert isinstance(decision.events[2], e.ActivityScheduled)
+    completed = decision.events[0]
+    assert isinstance(completed, e.WorkflowTaskCompleted)
+    assert completed.patches == ("new-tax",), "replay asks before it reaches the marker"
 
 
 def test_the_identity_of_the_worker_stands_in_the_segment() -> None:

@@ -259,6 +259,22 @@ async def test_a_command_over_a_limit_fails_the_task_and_names_the_limit() -> No
         )
 
 
+async def test_the_id_of_a_patch_has_a_limit() -> None:
+    async with running() as engine:
+        worker = engine.worker()
+        await engine.start()
+        kind = history_pb2.MarkerRecorded.KIND_PATCH
+        long = pb.Command(record_marker=pb.RecordMarker(kind=kind, id="p" * 256))
+
+        ack = await worker.answer(await worker.task(), long)
+
+        assert ack.outcome == INVALID
+        assert ack.message == (
+            f"the id of a patch '{'p' * 40}'… has 256 characters, the limit is 255; choose a "
+            "shorter one"
+        )
+
+
 async def test_a_sleep_beyond_all_time_fails_the_task_and_not_the_stream() -> None:
     async with running() as engine:
         worker = engine.worker()

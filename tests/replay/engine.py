@@ -45,7 +45,7 @@ class Engine:
     """The code has something to do."""
     refusals: int = 0
 
-    def append(self, kind: str, *, reaches_code: bool = False, **attributes: Any) -> Event:
+    def append(self, kind: str, /, *, reaches_code: bool = False, **attributes: Any) -> Event:
         self.now_us += 1
         event = Event(
             event_id=len(self.history) + 1,
@@ -132,7 +132,10 @@ class Engine:
                 self.dirty = True
                 self.refusals += 1
                 return None
-        segment = self.append("workflow_task_completed", seen=seen, more=more, base=self.base)
+        patches = [c.record_marker.id for c in commands if c.HasField("record_marker")]
+        segment = self.append(
+            "workflow_task_completed", seen=seen, more=more, base=self.base, patches=patches
+        )
         self.base = segment.event_id
         numbers = [c.seq for c in commands if c.WhichOneof("command") in _NUMBERING]
         assert numbers == sorted(set(numbers)), "numbers of commands must grow"
@@ -164,6 +167,8 @@ class Engine:
         elif kind == "cancel_timer":
             moot = self.timers.pop(seq, None) is None
             self.append("timer_canceled", seq=seq, moot=moot, call_site=site)
+        elif kind == "record_marker":
+            self.append("marker_recorded", kind=body.kind, id=body.id, call_site=site)
         elif kind == "record_step":
             self._record_step(command, deferred=False)
         else:

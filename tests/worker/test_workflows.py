@@ -315,3 +315,29 @@ async def test_many_workflows_at_once(client: Client, engine: EngineServer) -> N
             *(client.execute_workflow(polite, str(number)) for number in range(300))
         )
     assert results == [f"HELLO {number}" for number in range(300)]
+
+
+async def test_a_patch_keeps_a_running_workflow_on_its_path(client: Client) -> None:
+    @workflow(name="Patched")
+    async def before(ctx: WorkflowContext) -> str:
+        await ctx.wait_for_signal("go")
+        return await ctx.queue_activity(greet, "old")
+
+    @workflow(name="Patched")
+    async def after(ctx: WorkflowContext) -> str:
+        new = ctx.patched("shout")
+        await ctx.wait_for_signal("go")
+        text = await ctx.queue_activity(greet, "new" if new else "old")
+        return await ctx.queue_activity(shout, text) if new else text
+
+    async with Worker(client, workflows=[before], activities=[greet]):
+        started_before = await client.start_workflow("Patched", id="started-before")
+        await until_event(started_before, "WorkflowTaskCompleted")
+    async with Worker(client, workflows=[after], activities=[greet, shout], max_cached_workflows=1):
+        started_after = await client.start_workflow("Patched", id="started-after")
+        await until_event(started_after, "MarkerRecorded")
+        for handle in (started_before, started_after):
+            await handle.signal("go")
+
+        assert await started_before.result(timeout=10) == "hello old"
+        assert await started_after.result(timeout=10) == "HELLO NEW"

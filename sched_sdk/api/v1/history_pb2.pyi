@@ -342,6 +342,7 @@ class WorkflowTaskCompleted(_message.Message):
     BUILD_ID_FIELD_NUMBER: _builtins.int
     SDK_FIELD_NUMBER: _builtins.int
     SDK_FLAGS_FIELD_NUMBER: _builtins.int
+    PATCHES_FIELD_NUMBER: _builtins.int
     seen: _builtins.int
     """The id of the last event that the code had been given."""
     more: _builtins.bool
@@ -355,6 +356,12 @@ class WorkflowTaskCompleted(_message.Message):
     sdk: _builtins.str
     @_builtins.property
     def sdk_flags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def patches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ids of the MarkerRecorded events in this segment: replay asks before it
+        reaches them.
+        """
+
     def __init__(
         self,
         *,
@@ -366,10 +373,11 @@ class WorkflowTaskCompleted(_message.Message):
         build_id: _builtins.str = ...,
         sdk: _builtins.str = ...,
         sdk_flags: _abc.Iterable[_builtins.int] | None = ...,
+        patches: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "build_id", b"build_id", "identity", b"identity", "more", b"more", "sdk", b"sdk", "sdk_flags", b"sdk_flags", "seen", b"seen", "segment_id", b"segment_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "build_id", b"build_id", "identity", b"identity", "more", b"more", "patches", b"patches", "sdk", b"sdk", "sdk_flags", b"sdk_flags", "seen", b"seen", "segment_id", b"segment_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -50,7 +50,7 @@ from .task import fail_task
 from .wake import close, drop_activity_timers, open_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sched_server.core.inputs import Command, CompleteSegment
     from sched_server.core.limits import Limits
@@ -80,8 +80,8 @@ def complete(state: ExecutionState, request: CompleteSegment, now: int, limits: 
 
 def _accept(state: ExecutionState, request: CompleteSegment, now: int, *, closes: bool) -> Decision:
     draft = _Draft(state, now)
-    draft.decision.events.append(_completed(request, more=request.more))
     commands = request.commands[:-1] if closes else request.commands
+    draft.decision.events.append(_completed(request, commands, more=request.more))
     for command in commands:
         _APPLY[type(command)](draft, command)
     decision = draft.decision
@@ -132,8 +132,9 @@ def _refuse_close(state: ExecutionState, request: CompleteSegment, now: int) -> 
     draft = _Draft(state, now)
     decision = draft.decision
     decision.verdict = Verdict.CLOSE_REFUSED
-    decision.events.append(_completed(request, more=False))
-    for command in commands[:last_step]:
+    kept = commands[:last_step]
+    decision.events.append(_completed(request, kept, more=False))
+    for command in kept:
         _APPLY[type(command)](draft, command)
     step = commands[last_step]
     assert type(step) is RecordStep
@@ -332,7 +333,9 @@ _APPLY: dict[type, Callable[[_Draft, Any], None]] = {
 # ---------------------------------------------------------------- events
 
 
-def _completed(request: CompleteSegment, *, more: bool) -> e.WorkflowTaskCompleted:
+def _completed(
+    request: CompleteSegment, commands: Sequence[Command], *, more: bool
+) -> e.WorkflowTaskCompleted:
     return e.WorkflowTaskCompleted(
         seen=request.seen,
         more=more,
@@ -342,6 +345,7 @@ def _completed(request: CompleteSegment, *, more: bool) -> e.WorkflowTaskComplet
         build_id=request.build_id,
         sdk=request.sdk,
         sdk_flags=request.sdk_flags,
+        patches=tuple([c.id for c in commands if type(c) is RecordMarker]),
     )
 
 
