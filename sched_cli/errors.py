@@ -59,7 +59,8 @@ def explain(error: Exception) -> CliError | None:
         return CliError(str(error), exit_code=EXIT_UNREACHABLE)
     if isinstance(error, errors.WorkflowNotFoundError):
         return NotFoundError(str(error))
-    if isinstance(error, (errors.InvalidArgumentError, errors.LimitExceededError)):
+    unusable = (errors.InvalidArgumentError, errors.LimitExceededError, errors.CaptureError)
+    if isinstance(error, unusable):
         return UsageError(str(error))
     if isinstance(error, errors.SchedError):
         return CliError(str(error))

@@ -31,7 +31,17 @@ def build_app() -> typer.Typer:
     """All commands; a new noun is a module in `commands/` and one line here."""
     import typer
 
-    from sched_cli.commands import cluster, dev, engine, init, migrate, version, worker, workflow
+    from sched_cli.commands import (
+        capture,
+        cluster,
+        dev,
+        engine,
+        init,
+        migrate,
+        version,
+        worker,
+        workflow,
+    )
 
     app = typer.Typer(
         name="sched",
@@ -53,6 +63,7 @@ def build_app() -> typer.Typer:
     app.command("dev")(dev.dev)
     app.command("worker")(worker.worker)
     app.add_typer(workflow.build_commands(), name="workflow")
+    app.command("capture")(capture.capture)
     app.command("engine")(engine.engine)
     app.add_typer(migrate.build_commands(), name="migrate")
     app.add_typer(cluster.build_commands(), name="cluster")

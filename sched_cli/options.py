@@ -76,3 +76,13 @@ MetricsPortOption = Annotated[
 WorkflowIdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The workflow's id, or the beginning of it.")
 ]
+RunIdOption = Annotated[
+    str,
+    typer.Option(
+        "--run-id",
+        metavar="RUN",
+        envvar="SCHED_RUN_ID",
+        show_default=False,
+        help="This run of the workflow; the newest by default.",
+    ),
+]

@@ -22,6 +22,7 @@ SchedError
 ├── NonDeterminismError              the code does something else than its history says
 ├── PayloadError                     a value cannot be encoded, or does not fit its type
 ├── DefinitionError                  a workflow, activity or worker is declared wrongly
+├── CaptureError                     a captured history cannot be read or made
 └── WorkflowBlockedError             workflow code blocked the event loop
 """
 
@@ -37,6 +38,7 @@ __all__ = [
     "ActivityNotFoundError",
     "ApplicationError",
     "CanceledFailureError",
+    "CaptureError",
     "ChildWorkflowError",
     "DefinitionError",
     "EngineError",
@@ -206,6 +208,11 @@ class PayloadError(SchedError):
 
 class DefinitionError(SchedError):
     """A workflow, an activity or a worker is declared wrongly."""
+
+
+class CaptureError(SchedError):
+    """A captured history cannot be read, or not be made as asked. The message
+    names the file and what is wrong with it."""
 
 
 class WorkflowBlockedError(SchedError):

@@ -14,6 +14,7 @@ from typer.core import TyperOption
 
 from sched_cli import errors
 from sched_sdk import Client, RetryPolicy, Worker, WorkflowContext, activity, workflow
+from sched_sdk._capture import parse_capture
 from sched_sdk._client import StandbyStatus
 from sched_server import EngineServer
 from tests.cli.support import sched_in_process
@@ -96,6 +97,7 @@ def _long(option: TyperOption) -> str:
         ("sched worker", "worker"),
         ("start", "workflow start"),
         ("list and count", "workflow list"),
+        ("sched capture", "capture"),
         ("sched engine", "engine"),
         ("up and down", "migrate down"),
     ],
@@ -111,6 +113,13 @@ def test_the_options_of_a_command_are_in_its_table(heading: str, command: str) -
             assert [str(getattr(real[name].default, "value", real[name].default))] == default, name
         spellings = [word.split()[0] for word in names(row[0]) if word.startswith("-")]
         assert set(spellings) <= {*real[name].opts}, name
+
+
+def test_the_captured_history_of_the_page_can_be_read() -> None:
+    shown = titled(ROOT / "docs" / "capture.md", "captured history").text
+    captured = parse_capture(shown, "docs/capture.md")
+    assert captured.redacted == {1: ("input[0].password",)}
+    assert captured.events[0].workflow_started.input[1].data == b"\0\1"
 
 
 def test_the_exit_codes_are_those_of_the_code() -> None:

@@ -18,6 +18,7 @@ PUBLIC_NAMES = [
     "ActivityNotFoundError",
     "ApplicationError",
     "CanceledFailureError",
+    "CaptureError",
     "ChildWorkflowError",
     "Client",
     "DefinitionError",

@@ -1,0 +1,1 @@
+"""Captured histories: exact, stable, redacted, and clear about what is wrong."""
