@@ -36,6 +36,8 @@ class DevServer:
     targets: tuple[str, ...]
     task_queue: str
     grace_s: float
+    otlp_endpoint: str = ""
+    """Empty: no spans."""
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM.
@@ -74,6 +76,7 @@ class DevServer:
             port=self.port,
             metrics_port=DEFAULT_METRICS_PORT if asked is None else asked,
             metrics_port_may_differ=asked is None,
+            otlp_endpoint=self.otlp_endpoint,
         )
         server = EngineServer(settings)
         try:
@@ -88,7 +91,13 @@ class DevServer:
         from sched_cli.render.worker_news import WorkerNews
 
         engine = self._engine_option(address)
-        options = WorkerOptions(self.targets, address, self.task_queue, self.grace_s)
+        options = WorkerOptions(
+            self.targets,
+            address,
+            self.task_queue,
+            self.grace_s,
+            otlp_endpoint=self.otlp_endpoint,
+        )
         next_step = f"sched workflow start {{name}} --input VALUE --wait{engine}"
         supervisor = Supervisor(options, WorkerNews(next_step=next_step))
         supervisor.start()
@@ -102,6 +111,8 @@ class DevServer:
         taken = self.metrics_port is None and engine.metrics_port != DEFAULT_METRICS_PORT
         note = f" ({DEFAULT_METRICS_PORT} is taken)" if taken else ""
         console.labelled("metrics", f"{engine.metrics_url}{note}")
+        if self.otlp_endpoint:
+            console.labelled("spans", f"to {self.otlp_endpoint}")
         if not self.targets:
             console.labelled("next", f"sched worker app.py --reload{self._engine_option(address)}")
 

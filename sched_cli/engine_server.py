@@ -11,6 +11,7 @@ from sched_cli import logs, loops
 from sched_cli.errors import CliError, UsageError, explain
 from sched_cli.render import console
 from sched_cli.render.engine_news import EngineNews
+from sched_cli.tracing import checked_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -35,6 +36,8 @@ class EngineOptions:
     host: str
     port: int
     metrics_port: int
+    otlp_endpoint: str
+    """Empty: no spans."""
     advertise: str
     migrate: bool
     lock_key: str
@@ -57,6 +60,7 @@ class EngineOptions:
             host=self.host,
             port=self.port,
             metrics_port=self.metrics_port,
+            otlp_endpoint=checked_endpoint(self.otlp_endpoint),
             advertise=self._advertised(),
             migrate=self.migrate,
             lock_key=_lock_key(self.lock_key),

@@ -73,6 +73,16 @@ MetricsPortOption = Annotated[
         help="Serve /metrics, /healthz and /readyz here; 0 picks a free port.",
     ),
 ]
+OtlpEndpointOption = Annotated[
+    str,
+    typer.Option(
+        "--otlp-endpoint",
+        metavar="URL",
+        envvar="SCHED_OTLP_ENDPOINT",
+        show_default=False,
+        help="Send spans to this OTLP receiver, http://host:4317 or http://host:4318/v1/traces.",
+    ),
+]
 WorkflowIdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The workflow's id, or the beginning of it.")
 ]

@@ -38,6 +38,20 @@ async def serve_app(
     `metrics_port_comes`: wait for the metrics port if it is taken, instead of
     raising UsageError.
     """
+    from sched_cli.tracing import traced
+
+    async with traced(options.otlp_endpoint):
+        await _serve(app, options, stop, report, metrics_port_comes=metrics_port_comes)
+
+
+async def _serve(
+    app: App,
+    options: WorkerOptions,
+    stop: StopRequest,
+    report: Callable[[ChildReport], None],
+    *,
+    metrics_port_comes: bool,
+) -> None:
     from sched_sdk import Worker
 
     metrics = None

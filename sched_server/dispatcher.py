@@ -197,7 +197,7 @@ class Dispatcher:
         if not session.outbox.closed:
             group, ready_since_us = self._group, activity.record.ready_since_us
             group.measures.handed_out(ACTIVITY_TASK, ready_since_us, group.clock.now_us())
-            task = activity_task(execution.state, activity)
+            task = activity_task(execution.state, activity, group.tracing)
             session.outbox.frame.activity_tasks.append(task)
 
     def activity(self, execution: Execution, seq: int) -> None:

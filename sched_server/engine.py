@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sched_server.execution import Execution
+    from sched_server.observability.tracing import Tracing
     from sched_server.queue.port import TaskQueue
     from sched_server.settings import EngineSettings
     from sched_server.store.port import RunRow, Store
@@ -64,6 +65,7 @@ class Engine:
         holds: Callable[[], bool] = lambda: True,
         measures: Measures | None = None,
         machine: Machine | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`on_fenced` is called when this engine must not lead any more; `holds`
         says, without asking anybody, whether it may."""
@@ -83,6 +85,7 @@ class Engine:
             holds,
             self.measures,
             self.machine,
+            tracing,
         )
         self.lookup = Lookup(self.group)
         self.sessions = Sessions(self.group)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sched_server.backend import Backend
     from sched_server.leadership.port import Leadership
+    from sched_server.observability.tracing import Tracing
     from sched_server.settings import EngineSettings
 
 logger = logging.getLogger("sched.engine")
@@ -62,6 +63,7 @@ class EngineHost:
         on_change: Callable[[Engine | None], None],
         *,
         machine: Machine | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`on_change` hears of every beginning (with the engine) and end (None)
         of a term, before anybody else can notice."""
@@ -70,6 +72,7 @@ class EngineHost:
         self._address = address
         self._on_change = on_change
         self._machine = Machine() if machine is None else machine
+        self._tracing = tracing
         self._engine: Engine | None = None
         self._leadership: Leadership | None = None
         self._running: asyncio.Task[None] | None = None
@@ -153,6 +156,7 @@ class EngineHost:
             holds=leadership.holds,
             measures=self.measures,
             machine=self._machine,
+            tracing=self._tracing,
         )
         try:
             await engine.open(self._address)

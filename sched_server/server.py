@@ -23,6 +23,7 @@ from sched_sdk.api.v1 import (
 from sched_server.backend import backend_of
 from sched_server.errors import EngineStartError
 from sched_server.host import EngineHost
+from sched_server.observability import otlp_endpoint
 from sched_server.observability.engine_endpoint import EngineEndpoint
 from sched_server.rpc.cluster_service import ClusterService
 from sched_server.rpc.worker_service import WorkerService
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from sched_server.engine import Engine
+    from sched_server.observability.tracing import Tracing
     from sched_server.store.port import Store
 
 logger = logging.getLogger("sched.engine")
@@ -70,6 +72,7 @@ class EngineServer:
         self._worker_service: WorkerService
         self._health: Any
         self._observed = EngineEndpoint(self.settings)
+        self._tracing: Tracing | None = None
 
     @property
     def metrics_url(self) -> str:
@@ -98,6 +101,7 @@ class EngineServer:
         self.address = _join(self.settings.host, port)
         try:
             await self._observed.open()
+            self._tracing = _tracing_to(self.settings.otlp_endpoint)
             backend = backend_of(self.settings)
             self._store = backend.store
             await backend.store.open()
@@ -106,10 +110,14 @@ class EngineServer:
             await self._observed.close()
             if self._store is not None:
                 await self._store.close()
+            if self._tracing is not None:
+                await self._tracing.close()
             raise EngineStartError(str(error)) from error
         self._server = server
         advertised = self.settings.advertise or self.address
-        self.host = EngineHost(self.settings, backend, advertised, self._on_change)
+        self.host = EngineHost(
+            self.settings, backend, advertised, self._on_change, tracing=self._tracing
+        )
         self._add_services(server)
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         terms = self.host.start()
@@ -145,6 +153,8 @@ class EngineServer:
         await self.host.stop()
         assert self._store is not None
         await self._store.close()
+        if self._tracing is not None:
+            await self._tracing.close()
         await self._observed.close()
         self._stopped.set()
 
@@ -216,6 +226,18 @@ class EngineServer:
     async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in ("", *SERVICES):
             await self._health.set(name, status)
+
+
+def _tracing_to(endpoint: str) -> Tracing | None:
+    if not endpoint:
+        return None
+    try:
+        otlp_endpoint.check(endpoint)
+    except otlp_endpoint.TracingError as error:
+        raise EngineStartError(str(error)) from error
+    from sched_server.observability.tracing import Tracing
+
+    return Tracing(endpoint)
 
 
 def _join(host: str, port: int) -> str:

@@ -48,6 +48,8 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     0 picks a free one."""
     metrics_port_may_differ: bool = False
     """If the metrics port is taken, take a free one instead of not starting."""
+    otlp_endpoint: str = ""
+    """Send spans to this OTLP receiver; empty: make none."""
     advertise: str = ""
     """The address that others are told to reach this engine at; empty: host and port."""
     limits: Limits = field(default_factory=Limits)

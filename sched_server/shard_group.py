@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from sched_server.core.values import TimerKind
     from sched_server.machine import Machine
     from sched_server.observability.measures import Measures
+    from sched_server.observability.tracing import Tracing
     from sched_server.queue.port import TaskQueue
     from sched_server.settings import EngineSettings
     from sched_server.store.port import Store
@@ -82,6 +83,7 @@ class ShardGroup:
         holds: Callable[[], bool],
         measures: Measures,
         machine: Machine,
+        tracing: Tracing | None = None,
     ) -> None:
         self.number = number
         self.store = store
@@ -91,6 +93,8 @@ class ShardGroup:
         self.clock = Clock(0, machine.monotonic)
         self.epoch = 0
         self.measures = measures
+        self.tracing = tracing
+        """None: this engine makes no spans."""
         self.cache = ExecutionCache(store, settings.cached_executions, measures)
         self.watchers = Watchers()
         self.dispatcher = Dispatcher(
@@ -385,6 +389,8 @@ class ShardGroup:
         outcome = execution.state.outcome
         assert outcome is not None
         self.watchers.closed(execution.run_key, outcome)
+        if self.tracing is not None:
+            self.tracing.closed(execution.state)
         if not execution.pinned:
             self.cache.drop(execution)
 
@@ -401,14 +407,20 @@ class ShardGroup:
                 callback(error)
         if any(pending.change.created is not None for pending in waiting):
             return
-        self.spawn(self._revive(execution.run_key))
+        closing = any(pending.change.closed_status for pending in waiting)
+        self.spawn(self._revive(execution.run_key, closing=closing))
 
-    async def _revive(self, run_key: int) -> None:
-        """Put a dropped run's timers and tasks back from its rows."""
+    async def _revive(self, run_key: int, *, closing: bool) -> None:
+        """Put a dropped run's timers and tasks back from its rows. `closing`: what
+        failed would have closed it, and perhaps it was written all the same."""
         while True:
             try:
                 execution = await self.load(run_key)
-                if execution is None or execution.state.status is not Status.RUNNING:
+                if execution is None:
+                    return
+                if execution.state.status is not Status.RUNNING:
+                    if closing and self.tracing is not None:
+                        self.tracing.closed(execution.state)
                     return
                 for row in await self.store.read_timers(run_key):
                     self.timers.set(run_key, row.kind, row.seq, row.due_us)

@@ -12,6 +12,7 @@ from sched_server.store.port import StoreError
 if TYPE_CHECKING:
     from sched_server.core.state import Activity, ExecutionState
     from sched_server.execution import Execution
+    from sched_server.observability.tracing import Tracing
     from sched_server.shard_group import ShardGroup
     from sched_server.workers import WorkerSession
 
@@ -103,7 +104,11 @@ def _push(
     )
 
 
-def activity_task(state: ExecutionState, activity: Activity) -> pb.ActivityTask:
+def activity_task(
+    state: ExecutionState, activity: Activity, tracing: Tracing | None
+) -> pb.ActivityTask:
+    """Its span is below the run's, or below the caller's where the engine makes none."""
+    parent = state.traceparent if tracing is None else tracing.parent_of_activities(state)
     scheduled, record = activity.scheduled, activity.record
     task = pb.ActivityTask(
         workflow_id=state.workflow_id,
@@ -122,6 +127,8 @@ def activity_task(state: ExecutionState, activity: Activity) -> pb.ActivityTask:
         cancel_requested=activity.cancel_requested,
         task_queue=scheduled.task_queue,
         maximum_attempts=scheduled.retry.maximum_attempts,
+        traceparent=parent,
+        tracestate=state.tracestate,
     )
     if record.heartbeat_details is not None:
         task.heartbeat_details.CopyFrom(payload_to_proto(record.heartbeat_details))

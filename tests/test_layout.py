@@ -201,6 +201,21 @@ def test_the_engine_knows_no_transport(server: list[Import]) -> None:
     )
 
 
+def test_tracing_is_loaded_only_where_it_is_on(
+    server: list[Import], sdk: list[Import], cli: list[Import]
+) -> None:
+    loaders = ("sched_sdk._spans", "sched_server.observability.otlp")
+    assert not forbidden(
+        [
+            item
+            for item in server + sdk + cli
+            if within(item.target, *loaders, "sched_server.observability.tracing")
+            and not within(item.module, "sched_server.observability.tracing")
+            and not (item.lazy or item.types_only)
+        ]
+    )
+
+
 @pytest.mark.parametrize(
     ("driver", "homes"),
     [
@@ -208,6 +223,14 @@ def test_the_engine_knows_no_transport(server: list[Import]) -> None:
         ("psycopg", ["sched_server.store.postgres", "sched_server.leadership.postgres"]),
         ("psycopg_pool", ["sched_server.store.postgres"]),
         ("redis", ["sched_server.queue.redis"]),
+        (
+            "opentelemetry",
+            [
+                "sched_sdk._spans",
+                "sched_server.observability.otlp",
+                "sched_server.observability.tracing",
+            ],
+        ),
     ],
 )
 def test_a_driver_is_known_only_to_its_adapter(

@@ -7,7 +7,13 @@ from typing import Annotated
 import typer
 
 from sched_cli.errors import UsageError
-from sched_cli.options import DEFAULT_PORT, GraceOption, MetricsPortOption, TaskQueueOption
+from sched_cli.options import (
+    DEFAULT_PORT,
+    GraceOption,
+    MetricsPortOption,
+    OtlpEndpointOption,
+    TaskQueueOption,
+)
 
 DEFAULT_DATABASE = ".sched/dev.db"
 
@@ -36,6 +42,7 @@ def dev(
         typer.Option("--port", min=0, max=65535, envvar="SCHED_PORT", help="0 picks a free one."),
     ] = DEFAULT_PORT,
     metrics_port: MetricsPortOption = None,
+    otlp_endpoint: OtlpEndpointOption = "",
     ha: Annotated[
         bool,
         typer.Option(
@@ -49,7 +56,9 @@ def dev(
 ) -> None:
     """Run an engine on SQLite, and with APP also a worker that reloads."""
     from sched_cli import loops
+    from sched_cli.tracing import checked_endpoint
 
+    checked_endpoint(otlp_endpoint)
     if ha:
         if db != DEFAULT_DATABASE:
             raise UsageError("--ha keeps its state in Postgres, below .sched; it takes no --db.")
@@ -63,6 +72,7 @@ def dev(
             targets=tuple(app or ()),
             task_queue=task_queue,
             grace_s=grace,
+            otlp_endpoint=otlp_endpoint,
         )
         loops.run(cluster.run())
         return
@@ -76,5 +86,6 @@ def dev(
         targets=tuple(app or ()),
         task_queue=task_queue,
         grace_s=grace,
+        otlp_endpoint=otlp_endpoint,
     )
     loops.run(server.run())

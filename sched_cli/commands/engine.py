@@ -9,6 +9,7 @@ import typer
 from sched_cli.options import (
     DEFAULT_METRICS_PORT,
     DEFAULT_PORT,
+    OtlpEndpointOption,
     PostgresOption,
 )
 
@@ -44,6 +45,7 @@ def engine(
             help="Serve /metrics, /healthz and /readyz here; 0 picks a free port.",
         ),
     ] = DEFAULT_METRICS_PORT,
+    otlp_endpoint: OtlpEndpointOption = "",
     advertise: Annotated[
         str,
         typer.Option(
@@ -100,6 +102,7 @@ def engine(
         host=host,
         port=port,
         metrics_port=metrics_port,
+        otlp_endpoint=otlp_endpoint,
         advertise=advertise,
         migrate=migrate,
         lock_key=lock_key,

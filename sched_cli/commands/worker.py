@@ -11,6 +11,7 @@ from sched_cli.options import (
     EngineOption,
     GraceOption,
     MetricsPortOption,
+    OtlpEndpointOption,
     TaskQueueOption,
 )
 
@@ -36,10 +37,12 @@ def worker(
             "--metrics-host", envvar="SCHED_METRICS_HOST", help="The address to serve them on."
         ),
     ] = "127.0.0.1",
+    otlp_endpoint: OtlpEndpointOption = "",
 ) -> None:
     """Run a worker that serves the app's workflows and activities."""
     from sched_cli import loops
     from sched_cli.reload.protocol import WorkerOptions
+    from sched_cli.tracing import checked_endpoint
 
     options = WorkerOptions(
         tuple(targets),
@@ -48,6 +51,7 @@ def worker(
         grace,
         metrics_host=metrics_host,
         metrics_port=metrics_port,
+        otlp_endpoint=checked_endpoint(otlp_endpoint),
     )
     loops.run(_run_with_reload(options) if reload else _run(options))
 

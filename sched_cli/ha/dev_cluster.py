@@ -38,6 +38,8 @@ class DevCluster:
     targets: tuple[str, ...]
     task_queue: str
     grace_s: float
+    otlp_endpoint: str = ""
+    """Empty: no spans."""
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM.
@@ -64,7 +66,8 @@ class DevCluster:
     async def _serve(self, servers: _Servers, data: Path, ports: tuple[int, int]) -> None:
         ready = await servers.ready()
         options = [
-            EngineOptions(ready.postgres_dsn, ready.redis_url, self.host, port) for port in ports
+            EngineOptions(ready.postgres_dsn, ready.redis_url, self.host, port, self.otlp_endpoint)
+            for port in ports
         ]
         engines = Engines(options, EngineNews())
         worker: Supervisor | None = None
@@ -85,7 +88,9 @@ class DevCluster:
         from sched_cli.reload.protocol import WorkerOptions
         from sched_cli.render.worker_news import WorkerNews
 
-        options = WorkerOptions(self.targets, addresses, self.task_queue, self.grace_s)
+        options = WorkerOptions(
+            self.targets, addresses, self.task_queue, self.grace_s, otlp_endpoint=self.otlp_endpoint
+        )
         next_step = f"sched workflow start {{name}} --input VALUE --wait --engine {addresses}"
         supervisor = Supervisor(options, WorkerNews(next_step=next_step))
         supervisor.start()

@@ -40,6 +40,7 @@ async def _serve(options: EngineOptions, link: SupervisorLink) -> int:
             redis_url=options.redis_url,
             host=options.host,
             port=options.port,
+            otlp_endpoint=options.otlp_endpoint,
             migrate=True,
         )
     )

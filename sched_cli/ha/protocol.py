@@ -41,6 +41,7 @@ class EngineOptions(_Message):
     redis_url: str
     host: str
     port: int
+    otlp_endpoint: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ class WorkerOptions:
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
     """None: no metrics."""
+    otlp_endpoint: str = ""
+    """Empty: no spans."""
 
     def encode(self) -> str:
         """As a command line argument."""

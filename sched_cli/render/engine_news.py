@@ -54,6 +54,8 @@ class EngineNews:
         self._say("queue", _queue(server.settings.redis_url))
         if server.metrics_url:
             self._say("metrics", server.metrics_url)
+        if server.settings.otlp_endpoint:
+            self._say("spans", f"to {server.settings.otlp_endpoint}")
 
     def _role(self) -> tuple[str, bool]:
         """In words, and whether it leads."""

@@ -21,6 +21,7 @@ from sched_sdk._client.requests import (
 )
 from sched_sdk._client.side_calls import unary_call
 from sched_sdk._client.transport import default_identity
+from sched_sdk._tracing import spans
 from sched_sdk.api.v1 import cluster_service_pb2
 from sched_sdk.api.v1.workflow_service_pb2 import (
     Call,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         WorkflowStatus,
     )
     from sched_sdk._context import WorkflowContext
+    from sched_sdk.api.v1.workflow_service_pb2 import StartWorkflowRequest, StartWorkflowResponse
 
 __all__ = ["Client"]
 
@@ -227,10 +229,14 @@ class Client:
         request.request_id = request.request_id or self._request_ids.next()
         request.identity = self._identity
         request.wait_ms = wait_ms
-        reply = await self._connection.call(
-            Call(start_workflow=request), waits=wait_ms > 0, workflow_id=request.workflow_id
-        )
-        response = reply.start_workflow
+        tracing = spans()
+        if tracing is None:
+            response = await self._send_start(request)
+        else:
+            with tracing.start_workflow_span(request) as span:
+                response = await self._send_start(request)
+                span.set_attribute("sched.workflow_id", response.workflow_id)
+                span.set_attribute("sched.run_id", response.run_id)
         outcome = response.outcome if response.HasField("outcome") else None
         if outcome is not None and not status_from_proto(outcome.status).closed:
             outcome = None
@@ -243,6 +249,14 @@ class Client:
             result_type=result_type,
             outcome=outcome,
         )
+
+    async def _send_start(self, request: StartWorkflowRequest) -> StartWorkflowResponse:
+        reply = await self._connection.call(
+            Call(start_workflow=request),
+            waits=request.wait_ms > 0,
+            workflow_id=request.workflow_id,
+        )
+        return reply.start_workflow
 
     # -- what is there -------------------------------------------------------------
 

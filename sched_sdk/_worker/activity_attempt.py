@@ -16,7 +16,9 @@ from sched_sdk._activity_context import (
 )
 from sched_sdk._client.transport import check_payload
 from sched_sdk._failures import failure_from_exception
+from sched_sdk._tracing import spans
 from sched_sdk._worker.heartbeats import Heartbeats, interval_s
+from sched_sdk._worker.tally import status_of
 from sched_sdk.api.v1 import worker_service_pb2
 from sched_sdk.errors import (
     CanceledFailureError,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sched_sdk._definitions import ActivityDefinition
+    from sched_sdk._spans import ActivitySpan
     from sched_sdk._worker.threads import Threads
     from sched_sdk.api.v1 import common_pb2
     from sched_sdk.api.v1.worker_service_pb2 import ActivityReport, ActivityTask
@@ -59,9 +62,11 @@ class ActivityAttempt:
         self._loop = asyncio.get_running_loop()
         self._cancel_requested = False
         self._timed_out = False
+        self._abandoned = False
         self._call: asyncio.Future[Any] | None = None
         self._done: Callable[[ActivityAttempt, ActivityReport], None]
         self._deadline: asyncio.TimerHandle | None = None
+        self._span: ActivitySpan | None = None
         self.heartbeats = Heartbeats(
             self._loop,
             interval_s(message.heartbeat_timeout_us),
@@ -91,6 +96,7 @@ class ActivityAttempt:
 
     def abandon(self, reason: str) -> None:
         """Nobody wants the result any more; how it ends does not matter."""
+        self._abandoned = True
         self.heartbeats.close()
         self._stop(reason)
 
@@ -102,6 +108,9 @@ class ActivityAttempt:
     def start(self, done: Callable[[ActivityAttempt, ActivityReport], None]) -> None:
         """Run it; `done` gets the report, whatever the function does."""
         self._done = done
+        tracing = spans()
+        if tracing is not None:
+            self._span = tracing.ActivitySpan(self.message)
         if self.message.start_to_close_us:
             # The engine does the same and tells the workflow; this frees the slot.
             self._deadline = self._loop.call_later(
@@ -140,11 +149,16 @@ class ActivityAttempt:
             report.detached = True
         elif error is not None:
             self._describe(error, report)
+        if self._span is not None:
+            status = "abandoned" if self._abandoned else status_of(report)
+            self._span.end(status, report.failure if status == "failed" else None, error)
         self._done(self, report)
 
     def _begin(self, arguments: list[Any]) -> asyncio.Future[Any]:
         context = contextvars.copy_context()
         context.run(current_activity.set, self._context)
+        if self._span is not None:
+            self._span.enter(context)
         if self._definition.is_async:
             name = f"sched-activity-{self._definition.name}"
             return self._loop.create_task(

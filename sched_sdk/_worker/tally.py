@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sched_sdk.api.v1.worker_service_pb2 import ActivityReport
 
-__all__ = ["Load", "Tally"]
+__all__ = ["Load", "Tally", "status_of"]
 
 _STATUSES = {
     "result": "completed",
@@ -22,6 +22,11 @@ _STATUSES = {
     "canceled": "canceled",
     "detached": "detached",
 }
+
+
+def status_of(report: ActivityReport) -> str:
+    """How an attempt of an activity ended, in a word."""
+    return _STATUSES[report.WhichOneof("outcome") or "failure"]
 
 
 class Load(NamedTuple):
@@ -52,6 +57,6 @@ class Tally:
         """Hears how many seconds each attempt of an activity took."""
 
     def activity_ended(self, report: ActivityReport, seconds: float) -> None:
-        self.activities[_STATUSES[report.WhichOneof("outcome") or "failure"]] += 1
+        self.activities[status_of(report)] += 1
         if self.observe_duration is not None:
             self.observe_duration(seconds)

@@ -82,6 +82,8 @@ def _started(state: ExecutionState, event: Event, attributes: e.WorkflowStarted)
     state.workflow_type = attributes.workflow_type
     state.task_queue = attributes.task_queue
     state.start_request_id = attributes.request_id
+    state.traceparent = attributes.traceparent
+    state.tracestate = attributes.tracestate
     state.started_us = event.time_us
     state.execution_timeout_us = attributes.execution_timeout_us
 

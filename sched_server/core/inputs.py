@@ -27,6 +27,8 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     request_id: str = ""
     identity: str = ""
     previous_run_id: str = ""
+    traceparent: str = ""
+    tracestate: str = ""
 
 
 class SignalWorkflow(Struct, frozen=True, kw_only=True):

@@ -102,6 +102,9 @@ class ExecutionState(Struct, kw_only=True):
     workflow_type: str = ""
     task_queue: str = ""
     start_request_id: str = ""
+    traceparent: str = ""
+    """The trace context of whoever started the run; empty: it had none."""
+    tracestate: str = ""
     started_us: int = 0
     execution_timeout_us: int = 0
     last_event_id: int = 0

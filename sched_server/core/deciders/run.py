@@ -37,6 +37,8 @@ def start(state: ExecutionState, request: StartWorkflow, now: int, limits: Limit
             request_id=request.request_id,
             identity=request.identity,
             previous_run_id=request.previous_run_id,
+            traceparent=request.traceparent,
+            tracestate=request.tracestate,
         )
     )
     if request.execution_timeout_us:

@@ -11,6 +11,7 @@ from sched_server.codec import payloads_from_proto
 from sched_server.core.inputs import StartWorkflow
 from sched_server.engine import IdConflict
 from sched_server.execution import Execution
+from sched_server.observability import trace_context
 
 from .result import outcome_to_proto
 
@@ -27,6 +28,9 @@ async def start_workflow(
     _check(engine.settings.api_limits, request)
     # A start without an id of its own cannot be recognised when it is sent again.
     request_id = request.request_id or engine.machine.new_uuid().hex
+    traceparent, tracestate = request.traceparent, request.tracestate
+    if traceparent or tracestate:
+        traceparent, tracestate = trace_context.usable(traceparent, tracestate)
     run, started = await engine.start(
         StartWorkflow(
             workflow_id=request.workflow_id or _new_workflow_id(request_id),
@@ -38,6 +42,8 @@ async def start_workflow(
             start_delay_us=request.start_delay_us,
             request_id=request_id,
             identity=request.identity,
+            traceparent=traceparent,
+            tracestate=tracestate,
         ),
         IdConflict(request.id_conflict or IdConflict.FAIL),
     )
