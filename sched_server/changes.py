@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sched_server.codec import encode_event
+from sched_server.codec import decode_event, encode_event
 from sched_server.core import events as e
 from sched_server.core import evolve, put_record
 from sched_server.core.decision import PutActivityRecord
@@ -13,6 +13,8 @@ from sched_server.execution import TASK_KEY
 from sched_server.store.port import ACTIVITY_TASK, EventRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sched_server.core.decision import Decision
     from sched_server.execution import Execution, PendingChange
 
@@ -75,3 +77,16 @@ def _record(
     if kind in e.TERMINAL:
         pending.change.closed_status = int(state.status)
         pending.change.closed_us = now
+
+
+def copy_events(execution: Execution, pending: PendingChange, events: Sequence[EventRow]) -> None:
+    """Make the first events of another run the first ones of this one."""
+    state = execution.state
+    for row in events:
+        evolve(state, decode_event(row.data))
+        state.history_bytes += len(row.data)
+        pending.change.events.append(row)
+        execution.recent[row.event_id] = row.data
+    if state.base:
+        execution.prune_recent()
+    pending.touched.update((ACTIVITY_TASK, seq) for seq in state.activities)

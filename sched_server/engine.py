@@ -141,6 +141,11 @@ class Engine:
             return execution, True
         raise Unavailable(f"workflow id {request.workflow_id!r} is contended; try again")
 
+    async def current(self, workflow_id: str) -> Execution | None:
+        """The open run of this id; a close that is not durable yet is waited for."""
+        execution, _ = await self._current(workflow_id)
+        return execution
+
     async def _current(self, workflow_id: str) -> tuple[Execution | None, RunRow | None]:
         """The open run of this id, and the newest stored one. A close that is
         not durable yet is waited for."""
@@ -232,7 +237,8 @@ class Engine:
     async def outcome(
         self, workflow_id: str, run_id: str, wait_s: float
     ) -> tuple[str, TerminalAttributes | None]:
-        """How the run ended: (run id, outcome); None while it is open after `wait_s`."""
+        """How the run ended: (run id, outcome); None while it is open after `wait_s`.
+        Of a run that was reset, its end says which run goes on instead."""
         row = await self.row(workflow_id, run_id)
         return row.run_id, await self.outcome_of(row.run_key, wait_s)
 

@@ -17,7 +17,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from sched_server.cache import ExecutionCache
-from sched_server.changes import fold
+from sched_server.changes import copy_events, fold
 from sched_server.clock import Clock
 from sched_server.committer import Committer
 from sched_server.core import decide
@@ -49,16 +49,16 @@ from sched_server.timers import TimerService
 from sched_server.watchers import Watchers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
-    from sched_server.core.inputs import Input, StartWorkflow
+    from sched_server.core.inputs import Input, ResumeCopy, StartWorkflow
     from sched_server.core.values import TimerKind
     from sched_server.machine import Machine
     from sched_server.observability.measures import Measures
     from sched_server.observability.tracing import Tracing
     from sched_server.queue.port import TaskQueue
     from sched_server.settings import EngineSettings
-    from sched_server.store.port import Store
+    from sched_server.store.port import EventRow, Store
     from sched_server.workers import WorkerRegistry, WorkerSession
 
 logger = logging.getLogger("sched.engine")
@@ -194,14 +194,35 @@ class ShardGroup:
 
     def create(self, request: StartWorkflow) -> Execution:
         """Open a new run. The caller made sure that the id is free."""
+        execution = self._new_execution(request.workflow_id)
+        self.apply(execution, request)
+        return self._created(execution)
+
+    def create_copy(
+        self, workflow_id: str, events: Sequence[EventRow], request: ResumeCopy
+    ) -> Execution:
+        """Open a new run that begins with these events. The caller made sure
+        that the id is free."""
+        execution = self._new_execution(workflow_id)
+        pending = self._pending(execution)
+        try:
+            copy_events(execution, pending, events)
+            self.apply(execution, request)
+        except BaseException:
+            pending.broken = True
+            raise
+        return self._created(execution)
+
+    def _new_execution(self, workflow_id: str) -> Execution:
         run_key = self._next_run_key
         self._next_run_key += 1
-        execution = Execution(run_key, shard_of(request.workflow_id), ExecutionState())
-        self.apply(execution, request)
+        return Execution(run_key, shard_of(workflow_id), ExecutionState())
+
+    def _created(self, execution: Execution) -> Execution:
         state, pending = execution.state, execution.pending
         assert pending is not None
         pending.change.created = RunRow(
-            run_key=run_key,
+            run_key=execution.run_key,
             run_id=state.run_id,
             workflow_id=state.workflow_id,
             shard=execution.shard,
@@ -236,9 +257,20 @@ class ShardGroup:
         return decision
 
     def _absorb(self, execution: Execution, decision: Decision, now: int) -> None:
-        state = execution.state
+        pending = self._pending(execution)
+        try:
+            fold(execution, pending, decision, now)
+            for effect in decision.effects:
+                self._queue_effect(execution, pending, effect)
+        except BaseException:
+            pending.broken = True
+            raise
+
+    def _pending(self, execution: Execution) -> PendingChange:
+        """What the next commit will write of this run."""
         pending = execution.pending
         if pending is None:
+            state = execution.state
             pending = execution.pending = PendingChange(
                 RunChange(
                     run_key=execution.run_key,
@@ -251,13 +283,7 @@ class ShardGroup:
             if state.run_id:
                 self.cache.keep(execution)
             self._committer.add(execution)
-        try:
-            fold(execution, pending, decision, now)
-            for effect in decision.effects:
-                self._queue_effect(execution, pending, effect)
-        except BaseException:
-            pending.broken = True
-            raise
+        return pending
 
     def _queue_effect(self, execution: Execution, pending: PendingChange, effect: Any) -> None:
         kind = type(effect)

@@ -25,7 +25,7 @@ then run the script again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, TypeVarTuple, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, TypeVarTuple, Unpack, overload
 
 from sched_sdk._client.client import Client
 from sched_sdk._client.loop_thread import LoopThread
@@ -129,6 +129,9 @@ ALLOWANCES = {
         "_workflow(  # type: ignore[misc]  # as in the async client\n    self, workflow: Any"
     ),
     "(self, id: str,": "(\n    self,\n    id: str,  # noqa: A002 - the name in the public API\n   ",
+    " id: str | None=None,": (
+        "\n    id: str | None=None,  # noqa: A002 - the name in the public API\n   "
+    ),
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

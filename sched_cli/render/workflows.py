@@ -124,6 +124,11 @@ def _facts(description: WorkflowDescription, now: datetime) -> list[tuple[str, s
     if description.execution_deadline is not None and info.close_time is None:
         deadline = description.execution_deadline
         facts.append(("Times out", f"{local(deadline)} ({until(deadline, now)})"))
+    if description.origin is not None:
+        origin = description.origin
+        facts.append(("From", f"events 1 to {origin.event_id} of run {origin.run_id}"))
+    if description.new_run_id:
+        facts.append(("Goes on as", f"run {description.new_run_id}"))
     events = "event" if info.history_length == 1 else "events"
     history = f"{info.history_length} {events}, {size(description.history_bytes)}"
     facts.append(("History", f"{history}: sched workflow history {info.workflow_id}"))

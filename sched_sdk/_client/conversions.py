@@ -10,6 +10,7 @@ from sched_sdk._client.models import (
     ClusterStatus,
     EngineRole,
     Event,
+    HistoryOrigin,
     PendingActivity,
     PendingTimer,
     PendingWorkflowTask,
@@ -121,6 +122,18 @@ def description_from_proto(
             for timer in response.timers
         ),
         history_bytes=response.history_bytes,
+        origin=_origin(response.origin) if response.HasField("origin") else None,
+        new_run_id=response.new_run_id,
+    )
+
+
+def _origin(origin: history_pb2.HistoryOrigin) -> HistoryOrigin:
+    return HistoryOrigin(
+        workflow_id=origin.workflow_id,
+        run_id=origin.run_id,
+        event_id=origin.event_id,
+        signals=origin.signals,
+        time=time_from_proto(origin.time_us),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from sched_sdk import _payloads
 from sched_sdk._client.conversions import description_from_proto, status_from_proto
@@ -18,6 +18,7 @@ from sched_sdk.api.v1.workflow_service_pb2 import (
     CancelWorkflowRequest,
     DescribeWorkflowRequest,
     GetWorkflowResultRequest,
+    ResetWorkflowRequest,
     SignalWorkflowRequest,
     TerminateWorkflowRequest,
 )
@@ -37,6 +38,11 @@ R = TypeVar("R")
 
 LONGEST_WAIT_MS = 60_000
 """A waiting call is renewed after this long."""
+
+_POINTS = {
+    "first": ResetWorkflowRequest.POINT_FIRST_WORKFLOW_TASK,
+    "last": ResetWorkflowRequest.POINT_LAST_WORKFLOW_TASK,
+}
 
 _WORKER_SERVICE = "/sched.v1.WorkerService/"
 
@@ -79,7 +85,8 @@ class WorkflowHandle(Generic[R]):
         return self._run_id
 
     async def result(self, timeout: float | None = None) -> R:
-        """Wait until the workflow has ended and return what it returned.
+        """Wait until the workflow has ended and return what it returned. When the
+        run is reset meanwhile, the run that goes on instead is waited for.
 
         `timeout` is in seconds; None waits without limit. Raises TimeoutError
         when it passes, WorkflowFailedError when the workflow ended otherwise
@@ -95,13 +102,16 @@ class WorkflowHandle(Generic[R]):
         return self._open_outcome(self._outcome)
 
     async def _wait_for_outcome(self) -> WorkflowOutcome:
+        run_id = self._run_id
         while True:
             request = GetWorkflowResultRequest(
-                workflow_id=self._id, run_id=self._run_id, wait_ms=LONGEST_WAIT_MS
+                workflow_id=self._id, run_id=run_id, wait_ms=LONGEST_WAIT_MS
             )
             reply = await self._connection.call(Call(get_workflow_result=request), waits=True)
             outcome = reply.get_workflow_result.outcome
-            if status_from_proto(outcome.status).closed:
+            if outcome.new_run_id:
+                run_id = outcome.new_run_id  # it was reset
+            elif status_from_proto(outcome.status).closed:
                 return outcome
 
     def _open_outcome(self, outcome: WorkflowOutcome) -> R:
@@ -157,6 +167,82 @@ class WorkflowHandle(Generic[R]):
             identity=self._identity,
         )
         await self._connection.call(Call(terminate_workflow=request))
+
+    async def reset(
+        self,
+        to: int | Literal["first", "last"],
+        *,
+        keep_signals: bool = True,
+        reason: str = "",
+        request_id: str | None = None,
+    ) -> WorkflowHandle[R]:
+        """End the run, and begin a new one with its history up to an earlier point.
+        Returns the new run's handle; of a run that has ended only the second is done.
+
+        `to` is the last event to keep, rounded down to where the code had nothing
+        more to do; or "first" or "last": just before the code ran for the first or
+        the last time. Activities that were pending there are scheduled anew, timers
+        keep their due times. Signals that came later are carried over, each once,
+        unless `keep_signals` is False. Raises InvalidArgumentError for an event that
+        is not there, WorkflowAlreadyStartedError when a later run is open.
+        """
+        return await self._copy(
+            self._copy_request(to, keep_signals=keep_signals, reason=reason, request_id=request_id)
+        )
+
+    async def fork(
+        self,
+        to: int | Literal["first", "last"],
+        *,
+        id: str | None = None,  # noqa: A002 - the name the reader expects
+        keep_signals: bool = True,
+        reason: str = "",
+        request_id: str | None = None,
+    ) -> WorkflowHandle[R]:
+        """Begin a workflow with the history of this one up to an earlier point, and
+        leave this one alone. `id` is the new workflow's; by default the engine makes
+        one. The rest is as for `reset`. Raises WorkflowAlreadyStartedError when the
+        id is in use."""
+        request = self._copy_request(
+            to, keep_signals=keep_signals, reason=reason, request_id=request_id
+        )
+        request.fork = True
+        request.new_workflow_id = id or ""
+        return await self._copy(request)
+
+    def _copy_request(
+        self, to: int | str, *, keep_signals: bool, reason: str, request_id: str | None
+    ) -> ResetWorkflowRequest:
+        request = ResetWorkflowRequest(
+            workflow_id=self._id,
+            run_id=self._run_id,
+            drop_signals=not keep_signals,
+            reason=reason,
+            request_id=request_id or self._request_ids.next(),
+            identity=self._identity,
+        )
+        if isinstance(to, int):
+            request.event_id = to
+        elif to in _POINTS:
+            request.point = _POINTS[to]
+        else:
+            raise InvalidArgumentError(
+                f"to is {to!r}; give the id of the last event to keep, 'first' or 'last'"
+            )
+        return request
+
+    async def _copy(self, request: ResetWorkflowRequest) -> WorkflowHandle[R]:
+        reply = await self._connection.call(
+            Call(reset_workflow=request), workflow_id=request.new_workflow_id or self._id
+        )
+        return WorkflowHandle(
+            self._connection,
+            self._request_ids,
+            self._identity,
+            id=reply.reset_workflow.workflow_id,
+            run_id=reply.reset_workflow.run_id,
+            result_type=self._result_type,
+        )
 
     async def describe(self) -> WorkflowDescription:
         """What the workflow is doing: status, what it waits for, why it is stuck."""

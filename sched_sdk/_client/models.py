@@ -147,6 +147,20 @@ class PendingTimer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryOrigin:
+    """Whose history the first events of a reset or forked run are."""
+
+    workflow_id: str
+    run_id: str
+    event_id: int
+    """Events up to this id are the other run's."""
+    signals: int
+    """So many signals directly behind them came to the other run later."""
+    time: datetime
+    """When the copy was made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowDescription:
     """Everything the engine knows of one run, except its history."""
 
@@ -164,6 +178,10 @@ class WorkflowDescription:
     activities: tuple[PendingActivity, ...]
     timers: tuple[PendingTimer, ...]
     history_bytes: int
+    origin: HistoryOrigin | None = None
+    """Set for a run that began as a copy of another's history (reset, fork)."""
+    new_run_id: str = ""
+    """The run that goes on instead, when this one was reset."""
 
     @property
     def status(self) -> WorkflowStatus:

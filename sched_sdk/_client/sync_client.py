@@ -6,7 +6,7 @@ then run the script again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, TypeVarTuple, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, TypeVarTuple, Unpack, overload
 
 from sched_sdk._client.client import Client
 from sched_sdk._client.loop_thread import LoopThread
@@ -294,7 +294,8 @@ class SyncWorkflowHandle(Generic[R]):
         return self._async.run_id
 
     def result(self, timeout: float | None = None) -> R:
-        """Wait until the workflow has ended and return what it returned.
+        """Wait until the workflow has ended and return what it returned. When the
+        run is reset meanwhile, the run that goes on instead is waited for.
 
         `timeout` is in seconds; None waits without limit. Raises TimeoutError
         when it passes, WorkflowFailedError when the workflow ended otherwise
@@ -320,6 +321,55 @@ class SyncWorkflowHandle(Generic[R]):
     def terminate(self, reason: str = "", *, request_id: str | None = None) -> None:
         """End the workflow at once; its code is not asked."""
         self._thread.run(self._async.terminate(reason, request_id=request_id))
+
+    def reset(
+        self,
+        to: int | Literal["first", "last"],
+        *,
+        keep_signals: bool = True,
+        reason: str = "",
+        request_id: str | None = None,
+    ) -> SyncWorkflowHandle[R]:
+        """End the run, and begin a new one with its history up to an earlier point.
+        Returns the new run's handle; of a run that has ended only the second is done.
+
+        `to` is the last event to keep, rounded down to where the code had nothing
+        more to do; or "first" or "last": just before the code ran for the first or
+        the last time. Activities that were pending there are scheduled anew, timers
+        keep their due times. Signals that came later are carried over, each once,
+        unless `keep_signals` is False. Raises InvalidArgumentError for an event that
+        is not there, WorkflowAlreadyStartedError when a later run is open.
+        """
+        return SyncWorkflowHandle(
+            self._thread,
+            self._thread.run(
+                self._async.reset(
+                    to, keep_signals=keep_signals, reason=reason, request_id=request_id
+                )
+            ),
+        )
+
+    def fork(
+        self,
+        to: int | Literal["first", "last"],
+        *,
+        id: str | None = None,  # noqa: A002 - the name in the public API
+        keep_signals: bool = True,
+        reason: str = "",
+        request_id: str | None = None,
+    ) -> SyncWorkflowHandle[R]:
+        """Begin a workflow with the history of this one up to an earlier point, and
+        leave this one alone. `id` is the new workflow's; by default the engine makes
+        one. The rest is as for `reset`. Raises WorkflowAlreadyStartedError when the
+        id is in use."""
+        return SyncWorkflowHandle(
+            self._thread,
+            self._thread.run(
+                self._async.fork(
+                    to, id=id, keep_signals=keep_signals, reason=reason, request_id=request_id
+                )
+            ),
+        )
 
     def describe(self) -> WorkflowDescription:
         """What the workflow is doing: status, what it waits for, why it is stuck."""

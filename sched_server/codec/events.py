@@ -88,8 +88,16 @@ def _started_to(a: e.WorkflowStarted) -> pb.WorkflowStarted:
 def _origin_to(origin: HistoryOrigin | None) -> pb.HistoryOrigin | None:
     if origin is None:
         return None
+    return origin_to_proto(origin)
+
+
+def origin_to_proto(origin: HistoryOrigin) -> pb.HistoryOrigin:
     return pb.HistoryOrigin(
-        workflow_id=origin.workflow_id, run_id=origin.run_id, event_id=origin.event_id
+        workflow_id=origin.workflow_id,
+        run_id=origin.run_id,
+        event_id=origin.event_id,
+        signals=origin.signals,
+        time_us=origin.time_us,
     )
 
 
@@ -304,7 +312,11 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     ),
     "sdk_flags": tuple,
     "patches": tuple,
-    "origin": lambda m: HistoryOrigin(m.workflow_id, m.run_id, m.event_id) if m.run_id else None,
+    "origin": lambda m: (
+        HistoryOrigin(m.workflow_id, m.run_id, m.event_id, m.signals, m.time_us)
+        if m.run_id
+        else None
+    ),
 }
 
 

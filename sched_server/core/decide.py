@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import inputs as i
-from .deciders import activity, run, segment, task, timer
+from .deciders import activity, copy, run, segment, task, timer
 from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _DECIDERS: dict[type, Callable[[ExecutionState, Any, int, Limits], Decision]] = 
     i.SignalWorkflow: run.signal,
     i.CancelWorkflow: run.cancel,
     i.TerminateWorkflow: run.terminate,
+    i.ResumeCopy: copy.resume,
     i.CompleteSegment: segment.complete,
     i.FailWorkflowTask: task.fail,
     i.LoseWorkflowTask: task.lose,

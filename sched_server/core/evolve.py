@@ -84,7 +84,8 @@ def _started(state: ExecutionState, event: Event, attributes: e.WorkflowStarted)
     state.start_request_id = attributes.request_id
     state.traceparent = attributes.traceparent
     state.tracestate = attributes.tracestate
-    state.started_us = event.time_us
+    origin = attributes.origin
+    state.started_us = event.time_us if origin is None else origin.time_us
     state.execution_timeout_us = attributes.execution_timeout_us
 
 
@@ -110,10 +111,10 @@ def _activity_scheduled(
     state: ExecutionState, event: Event, attributes: e.ActivityScheduled
 ) -> None:
     _move_activity(state, attributes)
+    # In a copied history it is scheduled anew when the copy begins.
+    since = max(event.time_us, state.started_us)
     state.activities[attributes.seq] = Activity(
-        scheduled=attributes,
-        scheduled_us=event.time_us,
-        record=ActivityRecord(ready_since_us=event.time_us),
+        scheduled=attributes, scheduled_us=since, record=ActivityRecord(ready_since_us=since)
     )
     _use_seq(state, attributes.seq)
     state.last_scheduled_seq = attributes.seq

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from .events import SignalReceived
 from .values import Failure, Payload, RetryPolicy, TimerKind
 
 # ---------------------------------------------------------------- requests
@@ -48,6 +49,16 @@ class TerminateWorkflow(Struct, frozen=True, kw_only=True):
     reason: str = ""
     request_id: str = ""
     identity: str = ""
+    new_run_id: str = ""
+    """The run that goes on instead, when this one is reset."""
+
+
+class ResumeCopy(Struct, frozen=True, kw_only=True):
+    """A new run has been given a copy of another run's first events: go on from
+    there."""
+
+    signals: tuple[SignalReceived, ...] = ()
+    """What came to the other run behind those events."""
 
 
 class FailWorkflowTask(Struct, frozen=True, kw_only=True):
@@ -210,6 +221,7 @@ Input: TypeAlias = (
     | SignalWorkflow
     | CancelWorkflow
     | TerminateWorkflow
+    | ResumeCopy
     | CompleteSegment
     | FailWorkflowTask
     | LoseWorkflowTask

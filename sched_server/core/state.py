@@ -106,6 +106,7 @@ class ExecutionState(Struct, kw_only=True):
     """The trace context of whoever started the run; empty: it had none."""
     tracestate: str = ""
     started_us: int = 0
+    """Of a reset or forked run: when it began, not when its history did."""
     execution_timeout_us: int = 0
     last_event_id: int = 0
     last_time_us: int = 0

@@ -64,6 +64,10 @@ class HistoryOrigin(Struct, frozen=True, gc=False):
     run_id: str
     event_id: int
     """Events up to this id are the other run's."""
+    signals: int
+    """So many signals directly behind them came to the other run later."""
+    time_us: int
+    """When the copy was made. Time limits count from here."""
 
 
 class MarkerKind(IntEnum):

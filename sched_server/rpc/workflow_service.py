@@ -90,6 +90,9 @@ class WorkflowService(rpc.WorkflowServiceServicer):
     async def CountWorkflows(self, request: Any, context: Context) -> Any:  # noqa: N802
         return await self._unary("count_workflows", request, context)
 
+    async def ResetWorkflow(self, request: Any, context: Context) -> Any:  # noqa: N802
+        return await self._unary("reset_workflow", request, context)
+
     async def GetHistory(  # noqa: N802
         self, request: pb.GetHistoryRequest, context: Context
     ) -> pb.GetHistoryResponse:

@@ -341,3 +341,57 @@ def test_version(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("sched ")
     assert "Python 3." in done.stdout
+
+
+def test_reset_takes_an_ended_workflow_up_again(served: Served) -> None:
+    workflow_id = served.start("Waits")
+    served.sched("workflow", "terminate", workflow_id)
+
+    done = served.sched("workflow", "reset", workflow_id, "--to", "first", "--reason", "too early")
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"Reset {workflow_id}: run " in done.stderr
+    assert "has its events up to 1." in done.stderr
+    shown = served.sched("workflow", "show", workflow_id)
+    assert "events 1 to 1 of run" in shown.stdout
+    served.sched("workflow", "signal", workflow_id, "go", "--input", "1")
+    assert served.sched("workflow", "result", workflow_id).stdout == "1\n"
+
+
+def test_fork_prints_the_new_id(served: Served) -> None:
+    workflow_id = served.start("Waits")
+    served.sched("workflow", "signal", workflow_id, "go", "--input", "1")
+    assert served.sched("workflow", "result", workflow_id).stdout == "1\n"
+
+    done = served.sched("workflow", "fork", workflow_id, "--event", "1")
+
+    assert done.returncode == 0, done.stderr
+    assert "with 1 later signal." in done.stderr
+    assert done.stdout.strip() != workflow_id
+    assert served.sched("workflow", "result", done.stdout.strip()).stdout == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ((), 2, "either --event N"),
+        (("--event", "1", "--to", "first"), 2, "either --event N"),
+        (("--event", "0"), 2, "--event"),
+        (("--event", "99"), 2, "event 99 is not in the history"),
+        (("--to", "middle"), 2, "middle"),
+    ],
+)
+def test_what_reset_refuses(
+    served: Served, options: tuple[str, ...], code: int, message: str
+) -> None:
+    workflow_id = served.start("Waits")
+
+    done = served.sched("workflow", "reset", workflow_id, *options)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message in done.stderr
+    served.sched("workflow", "terminate", workflow_id)
+
+
+def test_reset_of_nothing(served: Served) -> None:
+    assert served.sched("workflow", "reset", "nothing", "--to", "first").returncode == 4

@@ -53,7 +53,12 @@ retries = st.builds(
 )
 summaries = st.builds(AttemptSummary, attempts=int32, started_time_us=int64, identity=text)
 origins = st.none() | st.builds(
-    HistoryOrigin, workflow_id=text, run_id=text.filter(bool), event_id=int64
+    HistoryOrigin,
+    workflow_id=text,
+    run_id=text.filter(bool),
+    event_id=int64,
+    signals=int32,
+    time_us=int64,
 )
 
 _NARROW = {

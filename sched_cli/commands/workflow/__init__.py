@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sched_cli.commands.workflow import changing, following, reading, starting
+from sched_cli.commands.workflow import changing, copying, following, reading, starting
 
 
 def build_commands() -> typer.Typer:
@@ -24,4 +24,6 @@ def build_commands() -> typer.Typer:
     app.command("signal")(changing.signal)
     app.command("cancel")(changing.cancel)
     app.command("terminate")(changing.terminate)
+    app.command("reset")(copying.reset)
+    app.command("fork")(copying.fork)
     return app

@@ -311,20 +311,28 @@ class HistoryOrigin(_message.Message):
     WORKFLOW_ID_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
     EVENT_ID_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    TIME_US_FIELD_NUMBER: _builtins.int
     workflow_id: _builtins.str
     run_id: _builtins.str
     event_id: _builtins.int
-    """Events up to this id are the other run's; later signals may follow."""
+    """Events up to this id are the other run's."""
+    signals: _builtins.int
+    """So many signals directly behind them came to the other run later."""
+    time_us: _builtins.int
+    """When the copy was made. Time limits count from here."""
     def __init__(
         self,
         *,
         workflow_id: _builtins.str = ...,
         run_id: _builtins.str = ...,
         event_id: _builtins.int = ...,
+        signals: _builtins.int = ...,
+        time_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "run_id", b"run_id", "workflow_id", b"workflow_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "run_id", b"run_id", "signals", b"signals", "time_us", b"time_us", "workflow_id", b"workflow_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -352,8 +352,11 @@ class WorkflowOutcome(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    NEW_RUN_ID_FIELD_NUMBER: _builtins.int
     status: _common_pb2.WorkflowStatus.ValueType
     run_id: _builtins.str
+    new_run_id: _builtins.str
+    """The run that goes on instead, when the run was reset."""
     @_builtins.property
     def result(self) -> _common_pb2.Payload: ...
     @_builtins.property
@@ -365,10 +368,11 @@ class WorkflowOutcome(_message.Message):
         run_id: _builtins.str = ...,
         result: _common_pb2.Payload | None = ...,
         failure: _common_pb2.Failure | None = ...,
+        new_run_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "result", b"result", "run_id", b"run_id", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "new_run_id", b"new_run_id", "result", b"result", "run_id", b"run_id", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -89,6 +89,11 @@ class WorkflowServiceStub:
                 request_serializer=sched_dot_v1_dot_workflow__service__pb2.CountWorkflowsRequest.SerializeToString,
                 response_deserializer=sched_dot_v1_dot_workflow__service__pb2.CountWorkflowsResponse.FromString,
                 _registered_method=True)
+        self.ResetWorkflow = channel.unary_unary(
+                '/sched.v1.WorkflowService/ResetWorkflow',
+                request_serializer=sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowRequest.SerializeToString,
+                response_deserializer=sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowResponse.FromString,
+                _registered_method=True)
 
 
 class WorkflowServiceServicer:
@@ -164,6 +169,13 @@ class WorkflowServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResetWorkflow(self, request, context):
+        """Begin a new run from an earlier point of a run's history.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkflowServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -221,6 +233,11 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.CountWorkflows,
                     request_deserializer=sched_dot_v1_dot_workflow__service__pb2.CountWorkflowsRequest.FromString,
                     response_serializer=sched_dot_v1_dot_workflow__service__pb2.CountWorkflowsResponse.SerializeToString,
+            ),
+            'ResetWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetWorkflow,
+                    request_deserializer=sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowRequest.FromString,
+                    response_serializer=sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -520,6 +537,33 @@ class WorkflowService:
             '/sched.v1.WorkflowService/CountWorkflows',
             sched_dot_v1_dot_workflow__service__pb2.CountWorkflowsRequest.SerializeToString,
             sched_dot_v1_dot_workflow__service__pb2.CountWorkflowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sched.v1.WorkflowService/ResetWorkflow',
+            sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowRequest.SerializeToString,
+            sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,8 @@ class WorkflowServiceStub:
     """Committed events as they happen; ends when the run closes."""
     ListWorkflows: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.ListWorkflowsRequest, _workflow_service_pb2.ListWorkflowsResponse]
     CountWorkflows: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.CountWorkflowsRequest, _workflow_service_pb2.CountWorkflowsResponse]
+    ResetWorkflow: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.ResetWorkflowRequest, _workflow_service_pb2.ResetWorkflowResponse]
+    """Begin a new run from an earlier point of a run's history."""
 
 @_typing.type_check_only
 class WorkflowServiceAsyncStub(WorkflowServiceStub):
@@ -68,6 +70,8 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     """Committed events as they happen; ends when the run closes."""
     ListWorkflows: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ListWorkflowsRequest, _workflow_service_pb2.ListWorkflowsResponse]  # type: ignore[assignment]
     CountWorkflows: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.CountWorkflowsRequest, _workflow_service_pb2.CountWorkflowsResponse]  # type: ignore[assignment]
+    ResetWorkflow: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ResetWorkflowRequest, _workflow_service_pb2.ResetWorkflowResponse]  # type: ignore[assignment]
+    """Begin a new run from an earlier point of a run's history."""
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -150,5 +154,13 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _workflow_service_pb2.CountWorkflowsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_service_pb2.CountWorkflowsResponse, _abc.Awaitable[_workflow_service_pb2.CountWorkflowsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ResetWorkflow(
+        self,
+        request: _workflow_service_pb2.ResetWorkflowRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.ResetWorkflowResponse, _abc.Awaitable[_workflow_service_pb2.ResetWorkflowResponse]]:
+        """Begin a new run from an earlier point of a run's history."""
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -111,7 +111,10 @@ def terminate(
     require_open(state)
     decision = Decision()
     terminal = e.WorkflowTerminated(
-        reason=request.reason, request_id=request.request_id, identity=request.identity
+        reason=request.reason,
+        request_id=request.request_id,
+        identity=request.identity,
+        new_run_id=request.new_run_id,
     )
     close(state, decision, terminal)
     return decision

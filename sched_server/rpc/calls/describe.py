@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sched_sdk.api.v1 import workflow_service_pb2 as pb
 from sched_server import edge
 from sched_server.codec import decode_event, failure_to_proto, payload_to_proto
+from sched_server.codec.events import origin_to_proto
 from sched_server.codec.values import payloads_to_proto
 from sched_server.core.events import WorkflowStarted
 from sched_server.core.state import ActivityPhase, TaskPhase
@@ -41,6 +42,8 @@ async def describe_workflow(
     started = decode_event(first[0].data).attributes
     assert isinstance(started, WorkflowStarted)
     response.input.extend(payloads_to_proto(started.input))
+    if started.origin is not None:
+        response.origin.CopyFrom(origin_to_proto(started.origin))
     if is_open(row):
         execution = await engine.group.load(row.run_key)
         if execution is not None and execution.state.status is Status.RUNNING:
@@ -51,6 +54,7 @@ async def describe_workflow(
     outcome = await engine.outcome_of(row.run_key, 0)
     if outcome is not None:
         response.outcome.CopyFrom(outcome_to_proto(row.run_id, outcome))
+        response.new_run_id = response.outcome.new_run_id
     return response
 
 

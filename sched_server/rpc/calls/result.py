@@ -48,6 +48,7 @@ def outcome_to_proto(run_id: str, outcome: e.TerminalAttributes | None) -> pb.Wo
             kind=FailureKind.TERMINATED, type="Terminated", message=f"terminated{by}{reason}"
         )
         message.failure.CopyFrom(failure_to_proto(failure))
+        message.new_run_id = outcome.new_run_id
     else:
         message.failure.CopyFrom(failure_to_proto(outcome.failure))
     return message

@@ -1,0 +1,144 @@
+"""`sched workflow reset | fork`: go on from an earlier point of a history."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sched_cli.commands.workflow.changing import ReasonOption
+from sched_cli.options import DEFAULT_ENGINE, EngineOption, WorkflowIdArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sched_sdk._client import Client, WorkflowDescription, WorkflowHandle
+
+Point = int | Literal["first", "last"]
+
+
+class NamedPoint(StrEnum):
+    FIRST = "first"
+    LAST = "last"
+
+
+EventOption = Annotated[
+    int | None,
+    typer.Option(
+        "--event",
+        metavar="N",
+        min=1,
+        envvar="SCHED_EVENT",
+        show_default=False,
+        help="Keep the history up to this event, rounded down to where the code was idle.",
+    ),
+]
+ToOption = Annotated[
+    NamedPoint | None,
+    typer.Option(
+        "--to",
+        envvar="SCHED_TO",
+        show_default=False,
+        help="Keep it up to just before the code ran for the first or the last time.",
+    ),
+]
+DropSignalsOption = Annotated[
+    bool,
+    typer.Option(
+        "--drop-signals",
+        envvar="SCHED_DROP_SIGNALS",
+        help="Leave the signals behind that came after that point.",
+    ),
+]
+
+
+def reset(
+    workflow_id: WorkflowIdArgument,
+    event: EventOption = None,
+    to: ToOption = None,
+    drop_signals: DropSignalsOption = False,
+    reason: ReasonOption = "",
+    engine: EngineOption = DEFAULT_ENGINE,
+) -> None:
+    """End a run, and begin a new one with its history up to an earlier point."""
+    point = _point(event, to)
+
+    async def begin(handle: WorkflowHandle[object]) -> WorkflowHandle[object]:
+        return await handle.reset(point, keep_signals=not drop_signals, reason=reason)
+
+    copy = _copy(engine, workflow_id, begin)
+    _say(f"Reset {copy.info.workflow_id}", copy)
+
+
+def fork(
+    workflow_id: WorkflowIdArgument,
+    event: EventOption = None,
+    to: ToOption = None,
+    new_id: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            metavar="NEW_ID",
+            envvar="SCHED_WORKFLOW_ID",
+            show_default=False,
+            help="The new workflow's id; by default the engine makes one.",
+        ),
+    ] = None,
+    drop_signals: DropSignalsOption = False,
+    reason: ReasonOption = "",
+    engine: EngineOption = DEFAULT_ENGINE,
+) -> None:
+    """Begin a workflow with another's history up to an earlier point."""
+    point = _point(event, to)
+
+    async def begin(handle: WorkflowHandle[object]) -> WorkflowHandle[object]:
+        return await handle.fork(point, id=new_id, keep_signals=not drop_signals, reason=reason)
+
+    copy = _copy(engine, workflow_id, begin)
+    assert copy.origin is not None
+    _say(f"Forked {copy.origin.workflow_id}", copy)
+    typer.echo(copy.info.workflow_id)
+
+
+def _point(event: int | None, to: NamedPoint | None) -> Point:
+    from sched_cli.errors import UsageError
+
+    if (event is None) == (to is None):
+        raise UsageError(
+            "say where to go back to: either --event N (see `sched workflow history ID`), or "
+            "--to first, or --to last"
+        )
+    if event is not None:
+        return event
+    return "first" if to is NamedPoint.FIRST else "last"
+
+
+def _copy(
+    engine: str,
+    given: str,
+    begin: Callable[[WorkflowHandle[object]], Awaitable[WorkflowHandle[object]]],
+) -> WorkflowDescription:
+    """Do it to the workflow that `given` means; describes the new run."""
+    from sched_cli.connection import on_workflow, with_client
+
+    async def use(client: Client) -> WorkflowDescription:
+        async def act_on(found: str) -> WorkflowDescription:
+            return await (await begin(client.workflow(found))).describe()
+
+        return await on_workflow(client, given, act_on)
+
+    return with_client(engine, use)
+
+
+def _say(what: str, copy: WorkflowDescription) -> None:
+    from sched_cli.render import console
+
+    origin = copy.origin
+    assert origin is not None
+    carried = f", with {origin.signals} later signals" if origin.signals > 1 else ""
+    carried = carried or (", with 1 later signal" if origin.signals else "")
+    console.say(
+        f"{what}: run {copy.info.run_id} has its events up to {origin.event_id}{carried}. "
+        f"What it does now: sched workflow show {copy.info.workflow_id}"
+    )
