@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,11 @@ class EngineOptions:
                 "Say where the state is: --postgres-dsn postgresql://user:password@host/database, "
                 "or SCHED_POSTGRES_DSN. Without Postgres, for development: sched dev"
             )
+        for name, seconds in (("--wait", self.wait_s), ("--grace", self.grace_s)):
+            if not math.isfinite(seconds):
+                raise UsageError(
+                    f"{name} {seconds} is no number of seconds. Write one, such as 30."
+                )
         return EngineSettings(
             postgres_dsn=self.postgres_dsn,
             redis_url=_redis_url(self.redis_url),
@@ -63,6 +69,7 @@ class EngineOptions:
             otlp_endpoint=checked_endpoint(self.otlp_endpoint),
             advertise=self._advertised(),
             migrate=self.migrate,
+            migration_wait_s=self.wait_s,
             lock_key=_lock_key(self.lock_key),
         )
 
@@ -112,7 +119,7 @@ def _lock_key(given: str) -> int:
     if key is None or key not in _LOCK_KEYS:
         raise UsageError(
             f"--lock-key {given!r} is no 64-bit integer. Write one, such as 42 or 0x2a; every "
-            "engine of a cluster has the same, and no other cluster on this database."
+            "engine of a cluster has the same."
         )
     return key
 
@@ -128,7 +135,11 @@ async def serve(options: EngineOptions) -> None:
         await _wait_for_store(settings.postgres_dsn, stop, options.wait_s)
         if stop.requested:
             return
-        server = await _start(settings)
+        server = _new_server(settings)
+        # It may wait for somebody else who migrates the same database.
+        if not await _unless_stopped(stop, _start(server)):
+            await server.stop(0)
+            return
         news = asyncio.create_task(EngineNews(server).tell())
         try:
             await _unless_stopped(stop, server.wait())
@@ -171,24 +182,31 @@ async def _wait_for_store(dsn: str, stop: StopRequest, wait_s: float) -> None:
             return
 
 
-async def _start(settings: EngineSettings) -> EngineServer:
-    from sched_server import EngineServer, EngineStartError
+def _new_server(settings: EngineSettings) -> EngineServer:
+    from sched_server import EngineServer
 
-    server = EngineServer(settings)
+    return EngineServer(settings)
+
+
+async def _start(server: EngineServer) -> None:
+    from sched_server import EngineStartError
+
     try:
         await server.start()
     except EngineStartError as error:
         raise _explained(error) from error
-    return server
 
 
-async def _unless_stopped(stop: StopRequest, work: Coroutine[Any, Any, object]) -> None:
-    """Wait for the work, but break it off when a stop is requested."""
+async def _unless_stopped(stop: StopRequest, work: Coroutine[Any, Any, object]) -> bool:
+    """Wait for the work, but break it off when a stop is requested. Returns
+    whether it was done."""
     working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             working.result()
+            return True
+        return False
     finally:
         working.cancel()
         stopping.cancel()

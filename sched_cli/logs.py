@@ -14,12 +14,12 @@ import contextlib
 import json
 import logging
 import os
-import re
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sched_cli.errors import UsageError
+from sched_cli.secrets import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +34,6 @@ _FORMATS = ("text", "json")
 
 # What every record has; the rest came with `extra`.
 _OWN_ATTRIBUTES = frozenset({*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"})
-_USER_AND_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/]+@", re.IGNORECASE)
-_PASSWORD = re.compile(r"(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
 
 
 def set_up(*, default_level: str) -> None:
@@ -73,11 +71,6 @@ def only_warnings(logger: str) -> Iterator[None]:
         yield
     finally:
         named.setLevel(before)
-
-
-def redact(text: str) -> str:
-    """Without the passwords of addresses and of connection strings."""
-    return _PASSWORD.sub(r"\1***", _USER_AND_PASSWORD.sub(r"\1***@", text))
 
 
 class _TextFormatter(logging.Formatter):

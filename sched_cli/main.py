@@ -83,11 +83,12 @@ def _report(error: Exception, *, debug: bool) -> int:
     """Say what went wrong; the traceback only when it helps. Returns the exit code."""
     from sched_cli.errors import EXIT_FAILED, explain
     from sched_cli.render.console import print_error
+    from sched_cli.secrets import redact
 
     if debug:
         import traceback
 
-        traceback.print_exception(error)
+        sys.stderr.write(redact("".join(traceback.format_exception(error))))
     explained = explain(error)
     if explained is not None:
         print_error(str(explained))

@@ -23,7 +23,7 @@ class Backend(Protocol):
     def store(self) -> Store: ...
 
     def queue(self) -> TaskQueue:
-        """A queue for one term."""
+        """A queue for one term; the store is open."""
         ...
 
     def leadership(self, address: str) -> Leadership:
@@ -43,7 +43,7 @@ class SqliteBackend:
         self.store: Store = SqliteStore(settings.db)
 
     def queue(self) -> TaskQueue:
-        return _queue_of(self._settings)
+        return _queue_of(self._settings, self.store.cluster_id)
 
     def leadership(self, address: str) -> Leadership:
         from sched_server.leadership.file import FileLeadership
@@ -60,10 +60,14 @@ class PostgresBackend:
         from sched_server.store.postgres import PostgresStore
 
         self._settings = settings
-        self.store: Store = PostgresStore(settings.postgres_dsn, migrate=settings.migrate)
+        self.store: Store = PostgresStore(
+            settings.postgres_dsn,
+            migrate=settings.migrate,
+            migration_wait_s=settings.migration_wait_s,
+        )
 
     def queue(self) -> TaskQueue:
-        return _queue_of(self._settings)
+        return _queue_of(self._settings, self.store.cluster_id)
 
     def leadership(self, address: str) -> Leadership:
         from sched_server.leadership.postgres import PostgresLeadership
@@ -74,15 +78,16 @@ class PostgresBackend:
         )
 
 
-def _queue_of(settings: EngineSettings) -> TaskQueue:
+def _queue_of(settings: EngineSettings, cluster_id: str) -> TaskQueue:
     if not settings.redis_url:
         from sched_server.queue.memory import MemoryTaskQueue
 
         return MemoryTaskQueue()
     from sched_server.queue.redis import RedisTaskQueue
 
-    # Engines with one lock key are one cluster; others must not read its tasks.
-    return RedisTaskQueue(settings.redis_url, prefix=f"sched:{settings.lock_key:x}")
+    # Tasks are numbers of rows. Clusters that share a Redis must not read each
+    # other's, whatever their options say; so the database says who this is.
+    return RedisTaskQueue(settings.redis_url, prefix=f"sched:{cluster_id}")
 
 
 def backend_of(settings: EngineSettings) -> Backend:

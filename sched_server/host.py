@@ -20,7 +20,7 @@ from sched_server.engine import Engine
 from sched_server.errors import Unavailable
 from sched_server.machine import Machine
 from sched_server.observability.measures import Measures
-from sched_server.store.port import StoreError
+from sched_server.store.port import StoreError, StoreRefusedError, StoreVersionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +136,8 @@ class EngineHost:
                 if self._backend.solo:
                     return  # nobody else could lead; a restart makes a new process
         except Exception as error:
-            logger.exception("this engine cannot go on")
+            refused = isinstance(error, StoreRefusedError | StoreVersionError)
+            logger.error("this engine cannot go on: %s", error, exc_info=not refused)
             self.failed = error
             self._end_term()
         finally:

@@ -105,14 +105,16 @@ class EngineServer:
             backend = backend_of(self.settings)
             self._store = backend.store
             await backend.store.open()
-        except (StoreError, EngineStartError) as error:
+        except BaseException as error:
             await server.stop(0)
             await self._observed.close()
             if self._store is not None:
                 await self._store.close()
             if self._tracing is not None:
                 await self._tracing.close()
-            raise EngineStartError(str(error)) from error
+            if isinstance(error, StoreError):
+                raise EngineStartError(str(error)) from error
+            raise
         self._server = server
         advertised = self.settings.advertise or self.address
         self.host = EngineHost(

@@ -36,6 +36,8 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """Keep the state in this Postgres database, where standby engines can take over."""
     migrate: bool = False
     """Bring an older Postgres schema up to date when starting."""
+    migration_wait_s: float = 60.0
+    """How long another program that migrates the same database is waited for."""
     lock_key: int = DEFAULT_LOCK_KEY
     """The advisory lock that engines of one cluster contend for."""
     redis_url: str = ""

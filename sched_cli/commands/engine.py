@@ -78,7 +78,7 @@ def engine(
             metavar="SECONDS",
             min=0,
             envvar="SCHED_STORE_WAIT_SECONDS",
-            help="How long to wait for a Postgres that cannot be reached at the start.",
+            help="How long to wait at the start for a Postgres that is away or being migrated.",
         ),
     ] = 30.0,
     grace: Annotated[

@@ -101,10 +101,16 @@ class DevCluster:
             raise UsageError(f"--ha needs two ports, --port and the next one: {self.port} is last.")
         if self.port:
             return self.port, self.port + 1
-        with socket.socket() as one, socket.socket() as other:
-            for probe in (one, other):
-                probe.bind((self.host, 0))
-            return one.getsockname()[1], other.getsockname()[1]
+        try:
+            with socket.socket() as one, socket.socket() as other:
+                for probe in (one, other):
+                    probe.bind((self.host, 0))
+                return one.getsockname()[1], other.getsockname()[1]
+        except OSError as error:
+            raise UsageError(
+                f"--host {self.host} is no address of this machine ({error.strerror}). Leave it "
+                "out, or name one that is."
+            ) from error
 
 
 class _Servers:
@@ -130,7 +136,7 @@ class _Servers:
             await self.ended()
         report = self._ready.result()
         if report.state == "failed":
-            raise CliError(report.message)
+            raise CliError(report.message, exit_code=report.exit_code)
         return report
 
     async def ended(self) -> None:

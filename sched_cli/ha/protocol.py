@@ -31,6 +31,7 @@ class ServersReport(_Message):
     postgres_dsn: str = ""
     redis_url: str = ""
     message: str = ""
+    exit_code: int = 1
 
 
 @dataclass(frozen=True, slots=True)

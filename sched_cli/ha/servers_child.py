@@ -29,7 +29,7 @@ def main() -> int:
         link.report(ServersReport("ready", servers.postgres_dsn, servers.redis_url))
         gone.wait()
     except CliError as error:
-        link.report(ServersReport("failed", message=str(error)))
+        link.report(ServersReport("failed", message=str(error), exit_code=error.exit_code))
         return error.exit_code
     finally:
         servers.stop()

@@ -11,6 +11,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from sched_cli.secrets import redact
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -66,6 +68,7 @@ def labelled(label: str, text: str, style: str = "") -> None:
 
 def print_error(text: str) -> None:
     """What went wrong, on stderr. Needs no rich where there are no colours."""
+    text = redact(text)  # it may repeat what was typed
     if not sys.stderr.isatty() or "NO_COLOR" in os.environ:
         sys.stderr.write(f"error: {text}\n")
         return

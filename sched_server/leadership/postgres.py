@@ -54,8 +54,8 @@ __all__ = ["DEFAULT_LOCK_KEY", "PostgresLeadership"]
 logger = logging.getLogger("sched.leadership")
 
 DEFAULT_LOCK_KEY = 0x53636845644C6431
-"""Of the advisory lock; the shard group is added. Clusters that share a database
-need keys of their own."""
+"""Of the advisory lock; the shard group is added. The lock is one of the database,
+so clusters in different databases of a server do not meet, whatever their keys."""
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
@@ -119,7 +119,7 @@ class PostgresLeadership(Leadership):
 
         Raises StoreVersionError if the schema is not of this version, StoreRefusedError
         for what somebody has to correct first (a password, a pooler that keeps no
-        sessions), and StoreUnavailableError after `resign`.
+        sessions, a leader with another lock key), and StoreUnavailableError after `resign`.
         """
         if self._renewing is not None:
             await self._renewing
@@ -152,6 +152,7 @@ class PostgresLeadership(Leadership):
             silence = Silence()
             while not await self._granted(session):
                 await self._watch(session, silence)
+            await self._refuse_rival(session)
             await self._seize(session)
         except BaseException as error:
             self._session = None
@@ -213,6 +214,22 @@ class PostgresLeadership(Leadership):
             return
         logger.warning("ending the session of %s: silent for %g s", address, self._lease_s)
         await session.connection.execute(sql.DEPOSE, [Int4(pid), start])
+
+    async def _refuse_rival(self, session: _Session) -> None:
+        """Two engines with different lock keys would both lead, and take the epoch
+        from each other for ever."""
+        row = await fetch_one(session.connection, sql.RIVAL, [self._key, self._group])
+        if row is not None:
+            address, key = row
+            raise StoreRefusedError(
+                f"{self._connector.description} is led by the engine at {address}, with the lock "
+                f"key {self._shown_key(key)}; this engine has {self._shown_key(self._key)}. Give "
+                "all engines of a cluster the same --lock-key (SCHED_LEADER_LOCK_KEY), and another "
+                "cluster a database of its own."
+            )
+
+    def _shown_key(self, key: int) -> str:
+        return f"{(key - self._group) % (1 << 64):#x}"
 
     async def _seize(self, session: _Session) -> None:
         began = lease_clock()

@@ -50,6 +50,20 @@ WHERE pg_locks.locktype = 'advisory' AND pg_locks.granted AND pg_locks.objsubid 
     AND pg_locks.objid = ($1::bigint & 4294967295)::oid
 """
 
+# A leader of this very shard group that leads by another lock, which all others
+# would wait for in vain: (key, shard_group).
+RIVAL = """
+SELECT leaders.address, (lock.classid::bigint << 32) | lock.objid::bigint
+FROM leaders
+JOIN pg_stat_activity AS holder
+    ON holder.pid = leaders.session_pid AND holder.backend_start = leaders.session_start
+JOIN pg_locks AS lock ON lock.pid = holder.pid
+WHERE leaders.shard_group = $2
+    AND lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
+    AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (lock.classid::bigint << 32) | lock.objid::bigint <> $1
+"""
+
 # End a session, if it still is that one: (pid, start).
 DEPOSE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2

@@ -189,6 +189,10 @@ class Store(Protocol):
     """One database. Methods may be called concurrently, except that only one
     `commit` per shard group is under way at a time."""
 
+    cluster_id: str
+    """Whose state this is: made with the schema, and never changed. Known once the
+    store was opened, empty before."""
+
     @property
     def description(self) -> str:
         """For people: "sqlite .sched/dev.db"."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sched_cli import logs
+from sched_cli.secrets import redact
 from sched_sdk import Client, Worker, WorkflowContext, activity, activity_context, workflow
 from sched_server.store.port import StoreUnavailableError
 from tests.docs.markdown import ROOT, table_below, titled
@@ -146,7 +147,7 @@ def test_an_exception_is_a_field(set_up: Callable[[str], io.StringIO]) -> None:
 def test_passwords_are_struck_out(
     text: str, redacted: str, set_up: Callable[[str], io.StringIO]
 ) -> None:
-    assert logs.redact(text) == redacted
+    assert redact(text) == redacted
     for form in ("text", "json"):
         stream = set_up(form)
         logging.getLogger("sched.store").warning("lost %s", text, extra={"address": text})

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -38,16 +39,20 @@ def postgres_schema(postgres_dsn: str) -> Iterator[str]:
 def postgres_database(postgres_dsn: str) -> Iterator[str]:
     """The DSN of an empty database; it is dropped after the test. For tests of
     what always works in the same schema, and takes locks of a whole database."""
-    yield from _new_database(postgres_dsn)
+    with new_database(postgres_dsn) as dsn:
+        yield dsn
 
 
 @pytest.fixture
 def stoppable_database(postgres_server: postgres.PostgresServer) -> Iterator[str]:
     """The same, on the server that `postgres_server` stops and starts."""
-    yield from _new_database(postgres_server.dsn)
+    with new_database(postgres_server.dsn) as dsn:
+        yield dsn
 
 
-def _new_database(dsn: str) -> Iterator[str]:
+@contextmanager
+def new_database(dsn: str) -> Iterator[str]:
+    """The DSN of an empty database on this server, for as long as the block runs."""
     name = f"sched_test_{next(_database_numbers)}"
     drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
     with psycopg.connect(dsn, autocommit=True) as connection:

@@ -79,6 +79,7 @@ class RedisTaskQueue(TaskQueue):
         )
         self._on_available: Callable[[TaskKey], None] | None = None
         self._on_lost: Callable[[], None] | None = None
+        self._warned: tuple[str, ...] = ()
         self._trouble = ""
         """What Redis said when it last refused a task."""
         self._vanished = False
@@ -263,6 +264,7 @@ class RedisTaskQueue(TaskQueue):
         """A new connection: see what is there, then others may use it."""
         if await self._survey.greet(talk):
             self._wiped()
+        self._warn()
         unfinished = [window for window in self._windows if window.unfinished]
         if unfinished:
             deletions = [finish_commands(each.stream, each.unfinished) for each in unfinished]
@@ -270,6 +272,15 @@ class RedisTaskQueue(TaskQueue):
             for window in unfinished:
                 window.unfinished.clear()
         self._announce(await self._survey.count(talk))
+
+    def _warn(self) -> None:
+        """Say once what a server should have set otherwise."""
+        assert self._survey.facts is not None
+        warnings = self._survey.facts.warnings()
+        if warnings != self._warned:
+            self._warned = warnings
+            for warning in warnings:
+                logger.warning("%s", warning)
 
     async def _look_around(self) -> None:
         while True:

@@ -253,9 +253,11 @@ class Link:
         text = self.address.describe(error)
         if self._task is not None and text != self.last_error:
             logger.warning(
-                "Redis at %s cannot be used, tasks wait in the engine's memory meanwhile: %s",
+                "Redis at %s cannot be used: %s. Tasks wait in the engine's memory meanwhile; it "
+                "is tried again every %g s, for as long as it takes",
                 self.address.text,
-                text,
+                text.rstrip("."),
+                LONGEST_DELAY_S,
             )
         self.last_error = text
         self._tried.set()

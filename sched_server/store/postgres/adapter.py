@@ -14,14 +14,16 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from sched_server.store.port import Store, StoreUnavailableError
 from sched_server.store.postgres import read
+from sched_server.store.postgres import statements as sql
 from sched_server.store.postgres.connection import (
     DEFAULT_SCHEMA,
     Connector,
     SessionLimits,
+    fetch_one,
 )
 from sched_server.store.postgres.failures import is_broken, passes, store_error
 from sched_server.store.postgres.pooler import check_sessions
-from sched_server.store.postgres.schema import check_schema, migrate_database
+from sched_server.store.postgres.schema import MIGRATION_WAIT_S, check_schema, migrate_database
 from sched_server.store.postgres.writer import Writer
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ class PostgresStore(Store):
     """A store in one schema of a Postgres database, shared by the engines of a cluster.
 
     `dsn` is a URL or libpq's "host=… dbname=…". `migrate` lets `open` bring the
-    schema up to date; without it, an older schema is refused. `readers` is how many
+    schema up to date; without it, an older schema is refused. If another program
+    migrates, it is waited for, up to `migration_wait_s`. `readers` is how many
     connections read at the same time. `statement_s` and `lock_s` bound what the
     server spends on one statement and on waiting for a lock, in seconds.
 
@@ -63,6 +66,7 @@ class PostgresStore(Store):
         *,
         schema: str = DEFAULT_SCHEMA,
         migrate: bool = False,
+        migration_wait_s: float = MIGRATION_WAIT_S,
         readers: int = 4,
         statement_s: float = 10.0,
         lock_s: float = 5.0,
@@ -70,9 +74,11 @@ class PostgresStore(Store):
         self._dsn = dsn
         self._connector = Connector(dsn, schema=schema)
         self._migrate = migrate
+        self._migration_wait_s = migration_wait_s
         self._readers = readers
         self._limits = SessionLimits(statement_s=statement_s, lock_s=lock_s)
         self._writer = Writer(self._connector, statement_s=statement_s, lock_s=lock_s)
+        self.cluster_id = ""
         self._pool: AsyncConnectionPool[AsyncConnection] | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
 
@@ -83,13 +89,19 @@ class PostgresStore(Store):
     async def open(self) -> None:
         if self._pool is not None:
             raise RuntimeError(f"{self.description} is open already.")
-        await check_sessions(self._connector)
         if self._migrate:
-            await migrate_database(self._dsn, schema=self._connector.schema)
+            await migrate_database(
+                self._dsn, schema=self._connector.schema, wait_s=self._migration_wait_s
+            )
+        else:
+            await check_sessions(self._connector)
         try:
             connection = await self._writer.open()
             await self._connector.check_server(connection)
             await check_schema(connection, self._connector)
+            row = await fetch_one(connection, sql.READ_CLUSTER_ID)
+            assert row is not None
+            self.cluster_id = row[0]
             await self._open_pool()
         except BaseException:
             await self._writer.close()

@@ -80,6 +80,7 @@ _MISTAKES = (
     ('role "', "it has no role {user!r}; create it, or name another in the DSN"),
     ('database "', "it has no database {dbname!r}; create it, or name another in the DSN"),
     ("does not support ssl", "it does not speak TLS; set sslmode=prefer in the DSN"),
+    ("connection is bad: invalid", "the DSN has a value that cannot be used; correct it"),
     ("certificate", "its certificate is not accepted; check sslrootcert and sslmode"),
 )
 """Why it does not let us in until somebody corrects something, and what: by a
@@ -102,6 +103,8 @@ _TROUBLES = (
 def parse_dsn(dsn: str) -> dict[str, str]:
     """The parts of a DSN. Raises StoreRefusedError, which does not repeat it."""
     try:
+        if _splits_in_the_password(dsn):
+            raise psycopg.ProgrammingError
         parts = conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
         # The driver's own message would quote parts of the DSN.
@@ -110,6 +113,13 @@ def parse_dsn(dsn: str) -> dict[str, str]:
             "database, with special characters of the password written as %40 and the like."
         ) from None
     return {name: str(value) for name, value in parts.items() if value is not None}
+
+
+def _splits_in_the_password(dsn: str) -> bool:
+    """Whether a URL has an @ or a / in its password as it is. The driver would take
+    what follows for the host or the database, which messages name."""
+    user_and_password, at, _ = dsn.partition("://")[2].partition("?")[0].rpartition("@")
+    return bool(at) and ("@" in user_and_password or "/" in user_and_password)
 
 
 def describe(parts: dict[str, str]) -> str:

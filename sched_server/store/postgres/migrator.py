@@ -21,7 +21,6 @@ from sched_server.store.postgres.connection import (
     fetch,
     fetch_one,
 )
-from sched_server.store.postgres.pooler import check_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +45,6 @@ class PostgresMigrator(Migrator):
         return plan_migrations(self._known, applied, store=self.description, target=target)
 
     async def migrate(self, target: int | None = None) -> list[MigrationStep]:
-        # The lock that keeps others out is one of the session.
-        await check_sessions(self._connector)
         return await schema.migrate_database(
             self._dsn, schema=self._connector.schema, target=target, known=self._known
         )

@@ -225,6 +225,21 @@ FIND_SCHEMA = "SELECT 1 FROM pg_namespace WHERE nspname = $1"
 # Whether migrations were applied: (schema.sched_migrations, quoted).
 FIND_MIGRATIONS = "SELECT to_regclass($1) IS NOT NULL"
 
+# What a schema holds besides the record of migrations and what extensions put
+# there: (schema).
+FOREIGN_RELATIONS = """
+SELECT relname::text FROM pg_class
+WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+    AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relname <> 'sched_migrations'
+    AND NOT EXISTS (
+        SELECT FROM pg_depend
+        WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+ORDER BY relname LIMIT 4
+"""
+
+# Which cluster this is: made with the schema, and never changed.
+READ_CLUSTER_ID = "SELECT value FROM meta WHERE key = 'cluster_id'"
+
 # How many rows a table of ours has.
 COUNT_ROWS = 'SELECT count(*) FROM "{table}"'
 
@@ -255,5 +270,14 @@ INSERT_MIGRATION = "INSERT INTO sched_migrations (version, name, checksum) VALUE
 DELETE_MIGRATION = "DELETE FROM sched_migrations WHERE version = $1"
 
 # One migration at a time, in the whole database: (key).
-LOCK_MIGRATIONS = "SELECT pg_advisory_lock($1)"
+LOCK_MIGRATIONS = "SELECT pg_try_advisory_lock($1)"
 UNLOCK_MIGRATIONS = "SELECT pg_advisory_unlock($1)"
+
+# The session that migrates, and the program that it says it is: (key).
+MIGRATING_SESSION = """
+SELECT pid, coalesce(application_name, '')
+FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (classid::bigint << 32 | objid::bigint) = $1
+"""

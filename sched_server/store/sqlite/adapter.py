@@ -63,6 +63,7 @@ class SqliteStore(Store):
         self._path = None if os.fspath(path) == MEMORY else Path(path).resolve()
         self._busy_timeout_s = busy_timeout_s
         self._fatal = fatal
+        self.cluster_id = ""
         self._lock: StoreLock | None = None
         self._threads: list[DatabaseThread] = []
         self._writer: DatabaseThread | None = None
@@ -78,6 +79,8 @@ class SqliteStore(Store):
             raise RuntimeError(f"{self._description} is open already.")
         try:
             await self._open_threads()
+            assert self._writer is not None
+            self.cluster_id = await self._writer.run(read.cluster_id)
         except BaseException:
             await self._let_go()
             raise

@@ -19,6 +19,11 @@ _BEFORE_ALL = -(1 << 63)
 """The smallest integer of SQLite: a page "behind" it begins at the beginning."""
 
 
+def cluster_id(connection: sqlite3.Connection) -> str:
+    (found,) = connection.execute(sql.READ_CLUSTER_ID).fetchone()
+    return str(found)
+
+
 def run(connection: sqlite3.Connection, run_key: int) -> RunRow | None:
     return _one_run(connection, sql.READ_RUN, run_key)
 

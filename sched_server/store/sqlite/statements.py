@@ -13,6 +13,9 @@ from sched_server.store.sqlite.bulk import BulkStatement
 ACTIVITY_KIND = 2
 """ACTIVITY_TASK, as stored. The index `tasks_assigned` has it too."""
 
+# Which cluster this is: made with the schema, and never changed.
+READ_CLUSTER_ID = "SELECT value FROM meta WHERE key = 'cluster_id'"
+
 # --- leadership ---------------------------------------------------------------
 
 # Become the leader of a shard group: (shard_group, address, acquired_us, next_run_key).
