@@ -33,6 +33,7 @@ def build_app() -> typer.Typer:
 
     from sched_cli.commands import (
         capture,
+        check,
         cluster,
         dev,
         engine,
@@ -62,6 +63,7 @@ def build_app() -> typer.Typer:
     app.command("init")(init.init)
     app.command("dev")(dev.dev)
     app.command("worker")(worker.worker)
+    app.command("check")(check.check)
     app.add_typer(workflow.build_commands(), name="workflow")
     app.command("capture")(capture.capture)
     app.command("engine")(engine.engine)

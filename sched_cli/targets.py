@@ -63,12 +63,12 @@ def _find_target(given: str) -> Target:
             )
         return _file_target(given, path.resolve())
     if path.suffix == ".py" or os.sep in given:
-        raise UsageError(f"{given} does not exist.{_similar_files(path)}")
+        raise UsageError(f"{given} does not exist.{similar_files(path)}")
     return _module_target(given)
 
 
 def _file_target(given: str, path: Path) -> Target:
-    root, name = _import_root(path)
+    root, name = import_root(path)
     if name in sys.stdlib_module_names:
         raise UsageError(
             f"{given} has the name of a module of Python itself, which would hide one of "
@@ -79,11 +79,11 @@ def _file_target(given: str, path: Path) -> Target:
 
 def _folder_target(given: str, folder: Path) -> Target:
     is_package = (folder / "__init__.py").is_file()
-    root = _import_root(folder / "__init__.py")[0] if is_package else folder
+    root = import_root(folder / "__init__.py")[0] if is_package else folder
     files = {
-        _import_root(path)[1]: path
+        import_root(path)[1]: path
         for path in python_files(folder)
-        if _may_hold_definitions(path, folder)
+        if may_hold_definitions(path, folder)
         and (is_package or path.parent == folder or (path.parent / "__init__.py").is_file())
     }
     if not files:
@@ -91,7 +91,8 @@ def _folder_target(given: str, folder: Path) -> Target:
     return Target(given, root, root, tuple(files), files)
 
 
-def _may_hold_definitions(path: Path, folder: Path) -> bool:
+def may_hold_definitions(path: Path, folder: Path) -> bool:
+    """Whether a file below `folder` may be the app's: tests and set-up scripts are not."""
     inside = path.relative_to(folder)
     if any(part in ("test", "tests") for part in inside.parts[:-1]):
         return False
@@ -111,7 +112,7 @@ def _module_target(given: str) -> Target:
     )
     if spec is None:
         raise UsageError(
-            f"There is no file, folder or module {given!r} here.{_similar_files(Path(given))}"
+            f"There is no file, folder or module {given!r} here.{similar_files(Path(given))}"
         )
     if spec.submodule_search_locations:
         code = Path(next(iter(spec.submodule_search_locations))).resolve()
@@ -124,7 +125,7 @@ def _module_target(given: str) -> Target:
     return Target(given, folder, folder, (given,), {})
 
 
-def _import_root(path: Path) -> tuple[Path, str]:
+def import_root(path: Path) -> tuple[Path, str]:
     """The folder from which this file is imported, and the module's name from there."""
     names = [] if path.name == "__init__.py" else [path.stem]
     folder = path.parent
@@ -134,7 +135,8 @@ def _import_root(path: Path) -> tuple[Path, str]:
     return folder, ".".join(names)
 
 
-def _similar_files(path: Path) -> str:
+def similar_files(path: Path) -> str:
+    """What to suggest to someone who named a file that does not exist."""
     folder = path.parent if path.parent.is_dir() else Path()
     candidates = {file.name: file for file in sorted(folder.glob("*.py"))}
     close = difflib.get_close_matches(path.name, candidates, n=3, cutoff=0.5)

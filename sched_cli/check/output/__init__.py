@@ -1,0 +1,1 @@
+"""How findings are shown: for people, for programs, for code scanning."""

@@ -1,0 +1,68 @@
+"""`sched check`: find in the source what would break workflows in replay."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class CheckOutput(StrEnum):
+    """How findings are shown."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+def check(
+    targets: Annotated[
+        list[str],
+        typer.Argument(metavar="APP", help="A file, a folder, a module or package, or several."),
+    ],
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--select",
+            metavar="RULE",
+            envvar="SCHED_CHECK_SELECT",
+            show_default=False,
+            help="Only these rules, or groups of them (SCH1); repeatable, or with commas.",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore",
+            metavar="RULE",
+            envvar="SCHED_CHECK_IGNORE",
+            show_default=False,
+            help="Without these rules, or groups of them.",
+        ),
+    ] = None,
+    output: Annotated[
+        CheckOutput,
+        typer.Option("--output", "-o", envvar="SCHED_CHECK_OUTPUT", help="How to show it."),
+    ] = CheckOutput.TEXT,
+) -> None:
+    """Find in the source what would break workflows in replay; imports nothing of it."""
+    from sched_cli.check import check as check_files
+    from sched_cli.check.selection import chosen_rules
+    from sched_cli.check.sources import find_sources
+    from sched_cli.errors import EXIT_FAILED
+
+    rules = chosen_rules(select or (), ignore or ())
+    result = check_files(find_sources(targets), rules)
+    if output is CheckOutput.TEXT:
+        from sched_cli.check.output.text import print_findings
+
+        print_findings(result)
+    else:
+        from sched_cli.check.output.json import as_json
+        from sched_cli.check.output.sarif import as_sarif
+        from sched_cli.render import plain
+
+        plain.print_json(as_json(result) if output is CheckOutput.JSON else as_sarif(result))
+    if result.findings:
+        raise typer.Exit(EXIT_FAILED)
