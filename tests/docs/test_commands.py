@@ -95,6 +95,7 @@ def _long(option: TyperOption) -> str:
     [
         ("sched dev", "dev"),
         ("sched worker", "worker"),
+        ("sched check", "check"),
         ("start", "workflow start"),
         ("list and count", "workflow list"),
         ("sched capture", "capture"),

@@ -116,6 +116,11 @@ def _worker_of(client: Client, module: Any) -> Worker:
     )
 
 
+async def test_checking() -> None:
+    async with running("checking") as page:
+        await page.client.execute_workflow(page.measured)
+
+
 async def test_workers_and_reload() -> None:
     async with running("workers-and-reload") as page:
         main = asyncio.create_task(page.main())
