@@ -17,6 +17,8 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 DEADLINE_S = 15.0
 NO_PARENT = ""
+# An engine's clock is that of its database when it took over, and goes on by itself.
+SKEW_NS = 100_000_000
 
 
 @dataclass(frozen=True)

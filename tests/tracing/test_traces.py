@@ -35,7 +35,7 @@ from sched_sdk.api.v1.workflow_service_pb2 import GetHistoryRequest, StartWorkfl
 from sched_sdk.api.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 from sched_server import EngineServer, EngineSettings
 from sched_server.observability.otlp import SpanSender
-from tests.tracing.receiver import NO_PARENT, GrpcReceiver, HttpReceiver
+from tests.tracing.receiver import NO_PARENT, SKEW_NS, GrpcReceiver, HttpReceiver
 from tests.worker.waiting import until
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
@@ -136,8 +136,9 @@ async def test_a_trace_from_the_caller_to_the_code_of_activities(
     assert (start.kind, run.kind, greeting.kind) == ("CLIENT", "SERVER", "CONSUMER")
     assert (run.service, greeting.service) == ("sched-engine", "test")
     assert {span.status for span in receiver.spans} == {"UNSET"}
-    assert before < run.start_ns <= greeting.start_ns <= greeting.end_ns <= in_thread.start_ns
-    assert in_thread.end_ns <= run.end_ns < time.time_ns()
+    assert before - SKEW_NS < run.start_ns < greeting.start_ns + SKEW_NS
+    assert greeting.start_ns < greeting.end_ns < in_thread.start_ns < in_thread.end_ns
+    assert in_thread.end_ns - SKEW_NS < run.end_ns < time.time_ns() + SKEW_NS
 
     run_id = run.attributes["sched.run_id"]
     assert start.attributes == {
