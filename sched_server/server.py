@@ -26,6 +26,7 @@ from sched_server.host import EngineHost
 from sched_server.observability import otlp_endpoint
 from sched_server.observability.engine_endpoint import EngineEndpoint
 from sched_server.rpc.cluster_service import ClusterService
+from sched_server.rpc.decoding import ReadableOnly
 from sched_server.rpc.worker_service import WorkerService
 from sched_server.rpc.workflow_service import WorkflowService
 from sched_server.settings import EngineSettings
@@ -214,11 +215,12 @@ class EngineServer:
         self._workflow_service = WorkflowService(self.host)
         self._worker_service = WorkerService(self.host)
         cluster_service = ClusterService(self.host)
+        ours: Any = ReadableOnly(server, self.host.measures)
         workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server(
-            self._workflow_service, server
+            self._workflow_service, ours
         )
-        worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(self._worker_service, server)
-        cluster_service_pb2_grpc.add_ClusterServiceServicer_to_server(cluster_service, server)
+        worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(self._worker_service, ours)
+        cluster_service_pb2_grpc.add_ClusterServiceServicer_to_server(cluster_service, ours)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in the stubs
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection(

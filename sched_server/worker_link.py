@@ -233,8 +233,7 @@ class WorkerLink:
             if holder is not None and holder.dispatch == segment.dispatch:
                 dispatcher.renew(session, segment.dispatch)
             elif holder is None and execution.state.status is Status.RUNNING:
-                # The engine restarted meanwhile; the worker goes on with its task.
-                dispatcher.hold(execution, session, segment.dispatch)
+                self._go_on(execution, segment.dispatch)
             return
         dispatcher.let_go(execution)
         if verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE):
@@ -246,6 +245,16 @@ class WorkerLink:
             dispatcher.remember_failing(group.workflow_key(execution.state), execution.run_key)
         elif verdict is Verdict.STALE:
             group.when_settled(execution, lambda _: dispatcher.workflow_task(execution))
+
+    def _go_on(self, execution: Execution, dispatch: int) -> None:
+        """The engine restarted meanwhile; the worker goes on with its task. Unless
+        it is gone itself: nobody would ever take the task from it."""
+        group, session = self._group, self._session
+        here = group.workers.sessions.get(session.session_id) is session
+        if here and dispatch not in session.held:
+            group.dispatcher.hold(execution, session, dispatch)
+        else:
+            group.when_settled(execution, lambda _: group.dispatcher.workflow_task(execution))
 
     def _ack_segment(
         self,

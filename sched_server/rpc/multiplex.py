@@ -12,9 +12,12 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.message import DecodeError
+
 from sched_sdk.api.v1 import workflow_service_pb2 as pb
 from sched_server.errors import Rejection, Unavailable
 from sched_server.rpc.calls import CALLS
+from sched_server.rpc.decoding import unreadable_frame
 from sched_server.rpc.errors import call_error
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ class ClientStream:
         self._replies: list[pb.Reply] = []
         self._wake = asyncio.Event()
         self._closed = False
+        self.refused: Rejection | None = None
+        """Why the engine ended the stream, if it did."""
 
     async def read(self, frames: AsyncIterator[pb.ClientFrame]) -> None:
         """Start the handlers of every call that comes, until the client ends."""
@@ -49,12 +54,17 @@ class ClientStream:
                     if len(self._calls) >= limit:
                         self._reply(call.id, error=_too_many(limit))
                         continue
+                    if call.id in self._calls:
+                        self._reply(call.id, error=_in_use(call.id))
+                        continue
                     task = loop.create_task(self._handle(call))
                     self._calls[call.id] = task
                 for call_id in frame.abandoned:
                     abandoned = self._calls.get(call_id)
                     if abandoned is not None:
                         abandoned.cancel()
+        except DecodeError:
+            self.refused = unreadable_frame("a frame of this client")
         finally:
             self.close()
 
@@ -131,6 +141,11 @@ def _split(replies: list[pb.Reply]) -> list[list[pb.Reply]]:
         parts[-1].append(reply)
         size += bytes_
     return parts
+
+
+def _in_use(call_id: int) -> pb.CallError:
+    message = f"call {call_id} of this stream is still running; number every call anew"
+    return call_error(Rejection("INVALID_ARGUMENT", message))
 
 
 def _too_many(limit: int) -> pb.CallError:

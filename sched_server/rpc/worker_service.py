@@ -14,7 +14,8 @@ from sched_sdk.api.v1 import worker_service_pb2_grpc as rpc
 from sched_server import __version__, edge
 from sched_server.codec import payload_from_proto
 from sched_server.core.inputs import HeartbeatActivity
-from sched_server.errors import Unavailable
+from sched_server.errors import Rejection, Unavailable
+from sched_server.rpc.decoding import unreadable_frame
 from sched_server.rpc.errors import abort
 from sched_server.tasks import PAGE_BYTES, PAGE_EVENTS
 from sched_server.worker_link import WorkerLink, read_report
@@ -50,12 +51,14 @@ class WorkerService(rpc.WorkerServiceServicer):
     async def Connect(  # noqa: N802 - the API's name
         self, request_iterator: AsyncIterator[pb.WorkerFrame], context: Context
     ) -> AsyncIterator[pb.EngineFrame]:
-        first = await anext(aiter(request_iterator), None)
-        if first is None:
-            return
         try:
+            first = await anext(aiter(request_iterator), None)
+            if first is None:
+                return
             engine = self._host.leading()
             _check_hello(engine.settings.api_limits, first.hello)
+        except DecodeError:
+            await abort(context, unreadable_frame("the first frame"), self._host.measures)
         except Exception as error:
             await abort(context, error, self._host.measures)
         session = engine.sessions.join(first.hello)
@@ -64,10 +67,10 @@ class WorkerService(rpc.WorkerServiceServicer):
             engine.group, session, engine.lookup.by_run_id, engine.settings.api_limits
         )
         self._sessions[session] = None
-        session.outbox.frame.welcome.CopyFrom(_welcome(engine))
-        link.receive(first)
-        reader: asyncio.Future[None] | None = None
+        reader: asyncio.Future[Rejection | None] | None = None
         try:
+            session.outbox.frame.welcome.CopyFrom(_welcome(engine))
+            link.receive(first)
             await link.settled()
             engine.sessions.start(session)
             reader = asyncio.ensure_future(_read(request_iterator, link, session))
@@ -75,14 +78,20 @@ class WorkerService(rpc.WorkerServiceServicer):
                 engine.measures.dispatch_seconds.observe(session.outbox.waited_s)
                 for frame in frames:
                     yield frame
+            refused = reader.result() if reader.done() else None
+            if refused is not None:
+                await abort(context, refused, self._host.measures)
         finally:
             self._sessions.pop(session, None)
             if reader is not None:
                 reader.cancel()
-                await asyncio.gather(reader, return_exceptions=True)
+            # Before anything is awaited: a call that is cancelled a second time
+            # would leave a worker behind that is not there.
             if engine.workers.sessions.get(session.session_id) is session:
                 engine.sessions.leave(session)
             logger.info("worker %s disconnected", session.identity)
+            if reader is not None:
+                await asyncio.gather(reader, return_exceptions=True)
 
     async def CompleteActivity(  # noqa: N802
         self, request: pb.CompleteActivityRequest, context: Context
@@ -148,12 +157,15 @@ def _welcome(engine: Engine) -> pb.EngineWelcome:
 
 async def _read(
     frames: AsyncIterator[pb.WorkerFrame], link: WorkerLink, session: WorkerSession
-) -> None:
+) -> Rejection | None:
+    """Until the worker ends its stream. Returns why the engine ended it, if it did."""
     try:
         async for frame in frames:
             link.receive(frame)
     except grpc.RpcError:
         pass
+    except DecodeError:
+        return unreadable_frame("a frame of this worker")
     except Unavailable as error:
         # The term is over. Nothing was acknowledged, so it is said to the next leader.
         logger.debug("a frame of worker %s came too late: %s", session.identity, error)
@@ -161,6 +173,7 @@ async def _read(
         logger.exception("a frame of worker %s could not be handled", session.identity)
     finally:
         session.outbox.close()
+    return None
 
 
 def _check_hello(limits: ApiLimits, hello: pb.WorkerHello) -> None:

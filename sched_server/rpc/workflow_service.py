@@ -50,6 +50,8 @@ class WorkflowService(rpc.WorkflowServiceServicer):
             yield pb.ServerFrame(epoch=engine.group.epoch)
             async for frame in stream.frames():
                 yield frame
+            if stream.refused is not None:
+                await abort(context, stream.refused, self._host.measures)
         finally:
             self._streams.pop(stream, None)
             stream.close()
