@@ -11,60 +11,86 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
-from sched_cli.errors import EXIT_FAILED, EXIT_UNREACHABLE, CliError
+from sched_cli.errors import EXIT_UNREACHABLE, CliError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sched_sdk._client import ClusterStatus
+    from sched_sdk.errors import EngineError
 
-# The engine looks into its database for the answer.
+# The engine looks into its database for the answer, for two seconds at most.
 _TIMEOUT_S = 4.0
 
 
 async def find_status(engine: str) -> ClusterStatus:
-    """What the first of these addresses says that answers.
+    """What the first of these addresses says that knows who leads; if none knows,
+    what the first says that answers.
 
     Raises CliError when none does.
     """
     from sched_sdk._client.addresses import parse_addresses
 
     addresses = parse_addresses(engine)
-    status = await _first_answer(addresses)
+    status = await _best_answer(addresses)
     if status.queue is not None or not status.leader_address:
         return status
     return await _completed(status)
 
 
-async def _first_answer(addresses: Sequence[str]) -> ClusterStatus:
-    from sched_sdk._client.cluster import EngineSilentError, ask_status
-    from sched_sdk.errors import EngineError, EngineUnavailableError
+async def _best_answer(addresses: Sequence[str]) -> ClusterStatus:
+    from sched_sdk._client.cluster import ask_status
+    from sched_sdk.errors import EngineError
 
     # All at once: those that are away may take their time to show it.
     asking = [asyncio.ensure_future(ask_status(each, timeout=_TIMEOUT_S)) for each in addresses]
-    problems, code, silent = [], EXIT_UNREACHABLE, False
+    failures: list[tuple[str, EngineError]] = []
+    leaderless: list[ClusterStatus] = []
     try:
         for address, answer in zip(addresses, asking, strict=True):
             try:
-                return await answer
-            except EngineUnavailableError as error:
-                silent = silent or isinstance(error, EngineSilentError)
-                problems.append(f"{address} ({error})")
+                status = await answer
             except EngineError as error:
-                problems.append(f"{address} ({error})")
-                code = EXIT_FAILED
+                failures.append((address, error))
+                continue
+            if status.leader_address:
+                _tell_who_is_cut_off(leaderless)
+                return status
+            leaderless.append(status)
     finally:
         for answer in asking:
             answer.cancel()
         await asyncio.wait(asking)
-    if code == EXIT_FAILED:
-        raise CliError(f"No engine can say how the cluster is: {'; '.join(problems)}")
+    if leaderless:
+        _tell_who_is_cut_off(leaderless[1:])
+        return leaderless[0]
+    raise _nobody_answers(failures)
+
+
+def _tell_who_is_cut_off(others: Sequence[ClusterStatus]) -> None:
+    """Of engines that could not say who leads, while another is shown."""
+    from sched_cli.render import console
+
+    for status in others:
+        if not status.store_status.connected:
+            console.say(f"{status.address} is without its store: {status.store_status.last_error}")
+
+
+def _nobody_answers(failures: Sequence[tuple[str, EngineError]]) -> CliError:
+    from sched_sdk._client.cluster import EngineSilentError
+    from sched_sdk.errors import EngineUnavailableError
+
+    problems = [f"{address} ({error})" for address, error in failures]
+    if not all(isinstance(error, EngineUnavailableError) for _, error in failures):
+        return CliError(f"No engine can say how the cluster is: {'; '.join(problems)}")
     next_step = (
-        "Look whether the database of the engine answers, and the network."
-        if silent
+        "Look whether it is overloaded or stopped, and at the network."
+        if any(isinstance(error, EngineSilentError) for _, error in failures)
         else "Start one: sched dev, or sched engine"
     )
-    raise CliError(f"No engine at {' or '.join(problems)}. {next_step}", exit_code=code)
+    return CliError(
+        f"No engine at {' or '.join(problems)}. {next_step}", exit_code=EXIT_UNREACHABLE
+    )
 
 
 async def _completed(status: ClusterStatus) -> ClusterStatus:

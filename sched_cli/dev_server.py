@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from sched_cli.reload.supervisor import Supervisor
     from sched_server import EngineServer
+
+logger = logging.getLogger("sched.engine")
 
 MEMORY = ":memory:"
 # Clients that wait for something get this long to hear that the engine goes.
@@ -51,16 +54,15 @@ class DevServer:
 
                 find_targets(self.targets)  # a wrong name is said before anything starts
             engine = await self._start_engine()
+            supervisor = None
             try:
                 self._say_what_serves(engine)
                 supervisor = self._start_worker(engine.address) if self.targets else None
                 await _first_of(stop.wait(), engine.wait())
-                # Someone who stops the dev server waits for their prompt, and its
-                # workflows go on at the next start: nothing is worth a wait.
-                if supervisor is not None:
-                    await supervisor.stop(gently=False)
             finally:
-                await engine.stop(grace_s=_ENGINE_GRACE_S)
+                await stop.carry_out(
+                    _stop(supervisor, engine), hurry=lambda: _stop_now(supervisor, engine)
+                )
 
     async def _start_engine(self) -> EngineServer:
         from sched_server import EngineServer, EngineSettings, EngineStartError
@@ -118,6 +120,21 @@ class DevServer:
 
     def _engine_option(self, address: str) -> str:
         return "" if self.port == DEFAULT_PORT else f" --engine {address}"
+
+
+async def _stop(worker: Supervisor | None, engine: EngineServer) -> None:
+    """Someone who stops the dev server waits for their prompt, and its workflows go
+    on at the next start: nothing is worth a wait."""
+    if worker is not None:
+        await worker.stop(gently=False)
+    await engine.stop(grace_s=_ENGINE_GRACE_S)
+
+
+async def _stop_now(worker: Supervisor | None, engine: EngineServer) -> None:
+    logger.warning("asked again to stop: nothing is waited for any more")
+    if worker is not None:
+        worker.kill()
+    await engine.stop(0)
 
 
 async def _first_of(*waits: Coroutine[Any, Any, None]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import logging
 import math
 import socket
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from sched_cli.loops import StopRequest
     from sched_server import EngineServer, EngineSettings, EngineStartError
+
+logger = logging.getLogger("sched.engine")
 
 _RETRY_S = 1.0
 # A person who interrupts waits for the prompt; what was acknowledged is committed.
@@ -140,16 +144,22 @@ async def serve(options: EngineOptions) -> None:
         if not await _unless_stopped(stop, _start(server)):
             await server.stop(0)
             return
-        news = asyncio.create_task(EngineNews(server).tell())
+        news = EngineNews()
+        news.serves(server)
+        server.on_standing(news.hear)
         try:
             await _unless_stopped(stop, server.wait())
         finally:
-            news.cancel()
+            news.end()
             grace_s = options.grace_s if stop.gently else min(options.grace_s, _URGENT_GRACE_S)
-            await server.stop(grace_s)
-            await asyncio.wait([news])
+            await stop.carry_out(server.stop(grace_s), hurry=functools.partial(_hurry, server))
         if not stop.requested:
             raise _ended(server)
+
+
+async def _hurry(server: EngineServer) -> None:
+    logger.warning("asked again to stop: calls under way are broken off")
+    await server.stop(0)
 
 
 async def _wait_for_store(dsn: str, stop: StopRequest, wait_s: float) -> None:

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
 ResultT = TypeVar("ResultT")
 
@@ -31,35 +31,68 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-class StopRequest:
-    """Set by the first SIGINT or SIGTERM."""
+# Programs such as timeout(1) send a signal to a process and to its group as well.
+_SAME_REQUEST_S = 0.25
 
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
+
+class StopRequest:
+    """Set by the first SIGINT or SIGTERM; whoever sends another is in a hurry."""
+
+    def __init__(self, *, repeats_hurry: bool = True) -> None:
+        """`repeats_hurry`: a signal that comes again means more than it did before."""
+        self._repeats_hurry = repeats_hurry
+        self._clock = asyncio.get_running_loop().time
+        self._requested = asyncio.Event()
         self._urgent = asyncio.Event()
-        self.gently = False
-        """SIGTERM (a service manager): finish what runs, within the grace
-        period. SIGINT (a person who waits at a terminal): stop at once."""
+        self._hurried = asyncio.Event()
+        self._first_at = 0.0
 
     @property
     def requested(self) -> bool:
         """Whether it is time to stop."""
-        return self._event.is_set()
+        return self._requested.is_set()
+
+    @property
+    def gently(self) -> bool:
+        """SIGTERM (a service manager): finish what runs, within the grace period.
+        SIGINT (a person who waits at a terminal), or a second signal: stop at once."""
+        return self.requested and not self._urgent.is_set()
 
     def request(self, *, gently: bool) -> None:
-        """Ask to stop. A later, more urgent request overrides a gentle one."""
-        self.gently = gently and (self.gently or not self._event.is_set())
-        self._event.set()
-        if not self.gently:
+        """Ask to stop; asked again, stop sooner."""
+        if not self.requested:
+            self._first_at = self._clock()
+            self._requested.set()
+        elif (self.gently and not gently) or self._comes_again():
+            self._hurried.set()
+            gently = False
+        if not gently:
             self._urgent.set()
+
+    def _comes_again(self) -> bool:
+        return self._repeats_hurry and self._clock() - self._first_at > _SAME_REQUEST_S
 
     async def wait(self) -> None:
         """Return when a stop was requested."""
-        await self._event.wait()
+        await self._requested.wait()
 
     async def wait_until_urgent(self) -> None:
         """Return when a stop was requested that does not wait for anything."""
         await self._urgent.wait()
+
+    async def carry_out(
+        self, stopping: Coroutine[Any, Any, None], *, hurry: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Do what stopping takes; call `hurry` if the stop is requested again meanwhile."""
+        work = asyncio.ensure_future(stopping)
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        try:
+            await asyncio.wait({work, hurried}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await hurry()
+            await work
+        finally:
+            hurried.cancel()
 
 
 # A loop that has not noticed an interrupt for so long is blocked by user code.
@@ -67,15 +100,15 @@ _BLOCKED_AFTER_S = 1.5
 
 
 @contextlib.contextmanager
-def stop_on_signals(*signals: signal.Signals) -> Iterator[StopRequest]:
+def stop_on_signals(*signals: signal.Signals, repeats_hurry: bool = True) -> Iterator[StopRequest]:
     """Turn these signals (SIGINT and SIGTERM if none are named) into a stop
-    request while the block runs.
+    request while the block runs. One that comes again makes it stop sooner.
 
     An interrupt ends the process even if the loop is blocked and cannot take
     notice: what was in hand goes to another worker, as after any crash.
     """
     loop = asyncio.get_running_loop()
-    stop = StopRequest()
+    stop = StopRequest(repeats_hurry=repeats_hurry)
     handled = signals or (signal.SIGINT, signal.SIGTERM)
     for number in handled:
         request = functools.partial(stop.request, gently=number is signal.SIGTERM)

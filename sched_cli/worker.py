@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from sched_cli import logs
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from sched_cli.apps import App
     from sched_cli.loops import StopRequest
     from sched_sdk import Worker
+
+logger = logging.getLogger("sched.worker")
 
 # Someone who waits this long for the end wants to know what for.
 _TELL_AFTER_S = 1.0
@@ -119,6 +122,8 @@ async def _stop_when_asked(
             if not done:
                 report(ChildReport("draining"))
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if not finishing.done():
+                logger.warning("asked again to stop: what still runs is handed back")
         finally:
             finishing.cancel()
             hurry.cancel()

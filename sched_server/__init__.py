@@ -8,15 +8,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from sched_server.errors import EngineStartError
+    from sched_server.host import Role, Standing
     from sched_server.server import EngineServer
     from sched_server.settings import EngineSettings
 
-__all__ = ["EngineServer", "EngineSettings", "EngineStartError", "__version__"]
+__all__ = ["EngineServer", "EngineSettings", "EngineStartError", "Role", "Standing", "__version__"]
 
 _HOMES = {
     "EngineServer": "sched_server.server",
     "EngineSettings": "sched_server.settings",
     "EngineStartError": "sched_server.errors",
+    "Role": "sched_server.host",
+    "Standing": "sched_server.host",
 }
 
 

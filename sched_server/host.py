@@ -16,6 +16,9 @@ import logging
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
+from sched_server.census import Census
 from sched_server.engine import Engine
 from sched_server.errors import Unavailable
 from sched_server.machine import Machine
@@ -42,6 +45,16 @@ class Role(IntEnum):
     LEADER = 1
     STANDBY = 2
     RECOVERING = 3
+
+
+class Standing(Struct, frozen=True):
+    """What an engine is to its cluster at the moment."""
+
+    role: Role
+    epoch: int = 0
+    """Of its own term; 0 unless it leads."""
+    leader: str = ""
+    """The address of the engine that leads; empty if nobody does, as far as known."""
 
 
 class NotLeading(Unavailable):
@@ -78,12 +91,14 @@ class EngineHost:
         self._running: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
         self._known_leader = ""
+        self._listeners: list[Callable[[Standing], None]] = []
         self._followed = False
         """Another engine has led since this one last did."""
         self.measures = Measures()
         self.failovers = 0
         """How often this process has taken over from another engine."""
-        self.role = Role.STANDBY
+        self.standing = Standing(Role.STANDBY)
+        self.census = Census(self)
         self.terms = 0
         """How often this process has led."""
         self.failed: Exception | None = None
@@ -93,6 +108,15 @@ class EngineHost:
         """Begin to campaign; the task ends when no further term can come."""
         self._running = asyncio.get_running_loop().create_task(self._run())
         return self._running
+
+    @property
+    def role(self) -> Role:
+        return self.standing.role
+
+    def on_standing(self, listener: Callable[[Standing], None]) -> None:
+        """Call `listener` now, and whenever the standing has changed."""
+        self._listeners.append(listener)
+        listener(self.standing)
 
     def leading(self) -> Engine:
         """The engine of the current term. Raises NotLeading."""
@@ -122,6 +146,7 @@ class EngineHost:
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
+        await self.census.close()
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.close()
@@ -148,7 +173,7 @@ class EngineHost:
         leadership = self._leadership = self._backend.leadership(self._address)
         leadership.on_lost(self._lost)
         await leadership.campaign()
-        self.role = Role.RECOVERING
+        self._stand(Role.RECOVERING)
         engine = Engine(
             self._settings,
             self._backend.store,
@@ -169,24 +194,41 @@ class EngineHost:
             await self._retire(engine, leadership)
             await asyncio.sleep(_PAUSE_S * self._machine.random.uniform(0.5, 1.5))
             return
-        self._engine, self.role = engine, Role.LEADER
+        self._engine = engine
         self.terms += 1
         self.failovers += self._followed
         self._followed = False
         self._on_change(engine)
+        self._stand(Role.LEADER)
         logger.info("leads, epoch %d", engine.group.epoch)
         await self._over.wait()
         self._end_term()
         await self._retire(engine, leadership)
 
     def _end_term(self) -> None:
-        self._engine, self.role = None, Role.STANDBY
+        self._engine = None
         self._on_change(None)
+        self._stand(Role.STANDBY)
+
+    def _stand(self, role: Role) -> None:
+        """The role, or what is known of the leader, may have changed."""
+        if role is Role.LEADER:
+            assert self._engine is not None
+            standing = Standing(role, self._engine.group.epoch, self._address)
+        else:
+            others_lead = role is Role.STANDBY
+            standing = Standing(role, leader=self._known_leader if others_lead else "")
+        if standing == self.standing:
+            return
+        self.standing = standing
+        for listener in self._listeners:
+            listener(standing)
 
     async def _retire(self, engine: Engine, leadership: Leadership) -> None:
         await engine.abandon()
         await leadership.resign()
-        self._leadership, self.role = None, Role.STANDBY
+        self._leadership = None
+        self._stand(Role.STANDBY)
 
     def _lost(self, reason: str) -> None:
         logger.warning("lost the leadership: %s", reason)
@@ -201,7 +243,10 @@ class EngineHost:
                     leader = await leadership.leader()
                 except StoreError:
                     leader = None
-                self._known_leader = leader.address if leader and leader.alive else ""
-                if self._known_leader and self._engine is None:
-                    self._followed |= self._known_leader != self._address
+                # A row of its own is left from its last term, or its last process.
+                other = leader is not None and leader.alive and leader.address != self._address
+                self._known_leader = leader.address if leader is not None and other else ""
+                if self._engine is None:
+                    self._followed |= other
+                    self._stand(self.role)
             await asyncio.sleep(_PAUSE_S)

@@ -33,9 +33,11 @@ from sched_server.settings import EngineSettings
 from sched_server.store.port import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
+    from sched_server.backend import Backend
     from sched_server.engine import Engine
+    from sched_server.host import Standing
     from sched_server.observability.tracing import Tracing
     from sched_server.store.port import Store
 
@@ -64,6 +66,8 @@ class EngineServer:
         """Where it serves: "host:port"."""
         self._led = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._serves = False
+        self._stopping: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
         """Kept, since the loop itself holds its tasks only weakly."""
         self._server: grpc.aio.Server | None = None
@@ -90,32 +94,27 @@ class EngineServer:
         """The engine of the current term; raises Unavailable while it stands by."""
         return self.host.leading()
 
+    def on_standing(self, listener: Callable[[Standing], None]) -> None:
+        """Once it was started: call `listener` now, and whenever the engine comes to
+        lead, to stand by, or to know of another leader, in the event loop."""
+        self.host.on_standing(listener)
+
     async def start(self) -> None:
         """Serve. An engine that can have no rival leads when this returns;
         others campaign in the background."""
         # The store's writer thread must get its turn while the loop is busy; with
         # Python's default of 5 ms it waits for most of its life.
         sys.setswitchinterval(0.0005)
-        # The port first: two engines on one port is the commonest mistake.
-        server = grpc.aio.server(options=self._options())
-        port = self._bind(server)
-        self.address = _join(self.settings.host, port)
         try:
-            await self._observed.open()
-            self._tracing = _tracing_to(self.settings.otlp_endpoint)
-            backend = backend_of(self.settings)
-            self._store = backend.store
-            await backend.store.open()
+            await self._start()
         except BaseException as error:
-            await server.stop(0)
-            await self._observed.close()
-            if self._store is not None:
-                await self._store.close()
-            if self._tracing is not None:
-                await self._tracing.close()
+            await self._let_go()
             if isinstance(error, StoreError):
                 raise EngineStartError(str(error)) from error
             raise
+
+    async def _start(self) -> None:
+        backend, server = await self._open()
         self._server = server
         advertised = self.settings.advertise or self.address
         self.host = EngineHost(
@@ -128,7 +127,37 @@ class EngineServer:
         if backend.solo:
             await self._lead_first(terms)
         await server.start()
+        self._serves = True
         self._observed.serving(self.host)
+
+    async def _let_go(self) -> None:
+        """Of what a start took that failed."""
+        if self._server is not None:
+            await self.stop(0)
+        else:
+            await self._close_outside()
+
+    async def _close_outside(self) -> None:
+        if self._store is not None:
+            await self._store.close()
+        if self._tracing is not None:
+            await self._tracing.close()
+        await self._observed.close()
+
+    async def _open(self) -> tuple[Backend, grpc.aio.Server]:
+        """Everything that can be in somebody else's hands. Raises StoreError and
+        EngineStartError."""
+        # The port first: two engines on one port is the commonest mistake. But it is
+        # taken last: whoever connects would wait until there is something to serve.
+        self._probe()
+        await self._observed.open()
+        self._tracing = _tracing_to(self.settings.otlp_endpoint)
+        backend = backend_of(self.settings)
+        self._store = backend.store
+        await backend.store.open()
+        server = grpc.aio.server(options=self._options())
+        self.address = _join(self.settings.host, self._bind(server))
+        return backend, server
 
     async def _lead_first(self, terms: asyncio.Task[None]) -> None:
         """Answer nobody before the first term has begun."""
@@ -137,7 +166,6 @@ class EngineServer:
         leading.cancel()
         if not self._led.is_set():
             reason = self.host.failed
-            await self.stop(0)
             raise EngineStartError(str(reason)) from reason
 
     async def wait(self) -> None:
@@ -145,25 +173,34 @@ class EngineServer:
         await self._stopped.wait()
 
     async def stop(self, grace_s: float = 1.0) -> None:
-        """Stop taking work, commit what was promised, let go of the store."""
-        server, self._server = self._server, None
+        """Stop taking work, let calls under way finish within the grace, commit what
+        was promised, let go of the store.
+
+        A later call can shorten the grace, and returns when all that is done.
+        """
+        server = self._server
         if server is None:
             return
+        if self._stopping is None:
+            self._stopping = asyncio.get_running_loop().create_task(self._stop(server, grace_s))
+        else:
+            await server.stop(grace_s)
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self, server: grpc.aio.Server, grace_s: float) -> None:
         self._observed.stopping()
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._close_streams()
+        if not self._serves:
+            await server.start()  # gRPC gives no port back that it did not serve on
         await server.stop(grace_s)
         await self.host.stop()
-        assert self._store is not None
-        await self._store.close()
-        if self._tracing is not None:
-            await self._tracing.close()
-        await self._observed.close()
+        await self._close_outside()
         self._stopped.set()
 
     def _on_change(self, engine: Engine | None) -> None:
         """A term begins or ends."""
-        if self._server is None:
+        if self._stopping is not None:
             return
         serving = health_pb2.HealthCheckResponse.SERVING
         if engine is None:
@@ -186,17 +223,24 @@ class EngineServer:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def _bind(self, server: grpc.aio.Server) -> int:
-        host, port = self.settings.host, self.settings.port
+    def _probe(self) -> None:
         try:
-            _probe(host, port)
-            return server.add_insecure_port(_join(host, port))
-        except (OSError, RuntimeError) as error:
-            raise EngineStartError(
-                f"{_join(host, port)} cannot be used: another program (perhaps another engine) "
-                "listens there, or the host is not of this machine. Choose another port with "
-                "--port"
-            ) from error
+            _probe(self.settings.host, self.settings.port)
+        except OSError as error:
+            raise self._port_taken() from error
+
+    def _bind(self, server: grpc.aio.Server) -> int:
+        try:
+            return server.add_insecure_port(_join(self.settings.host, self.settings.port))
+        except RuntimeError as error:
+            raise self._port_taken() from error
+
+    def _port_taken(self) -> EngineStartError:
+        return EngineStartError(
+            f"{_join(self.settings.host, self.settings.port)} cannot be used: another program "
+            "(perhaps another engine) listens there, or the host is not of this machine. Choose "
+            "another port with --port"
+        )
 
     def _options(self) -> list[tuple[str, int]]:
         limit = self.settings.api_limits.message_bytes

@@ -42,7 +42,7 @@ def replay_what_ran(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
             definitions[definition.name].append(definition)
 
     async def stops(self: EngineServer, grace_s: float = 1.0) -> None:
-        if self._store is not None and self._server is not None:
+        if self._store is not None and self._server is not None and self._stopping is None:
             await replay_store(self._store, definitions)
         await stop(self, grace_s)
 

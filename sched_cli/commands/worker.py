@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,4 +79,7 @@ async def _run_with_reload(options: WorkerOptions) -> None:
         supervisor = Supervisor(options, WorkerNews())
         supervisor.start()
         await stop.wait()
-        await supervisor.stop(gently=stop.gently)
+        await stop.carry_out(
+            supervisor.stop(gently=stop.gently),
+            hurry=functools.partial(supervisor.stop, gently=False),
+        )

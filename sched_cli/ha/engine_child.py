@@ -5,7 +5,6 @@ python -m sched_cli.ha.engine_child FILE_DESCRIPTOR OPTIONS
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -16,10 +15,7 @@ from sched_cli.reload.child import leave_interrupts_to_the_supervisor
 from sched_cli.reload.protocol import SupervisorLink
 
 if TYPE_CHECKING:
-    from sched_server import EngineServer
-
-# What is reported late is late only on the screen.
-_LOOK_EVERY_S = 0.02
+    from sched_server import Standing
 
 
 def main() -> int:
@@ -34,44 +30,40 @@ def main() -> int:
 async def _serve(options: EngineOptions, link: SupervisorLink) -> int:
     from sched_server import EngineServer, EngineSettings, EngineStartError
 
-    server = EngineServer(
-        EngineSettings(
-            postgres_dsn=options.postgres_dsn,
-            redis_url=options.redis_url,
-            host=options.host,
-            port=options.port,
-            otlp_endpoint=options.otlp_endpoint,
-            migrate=True,
-        )
+    settings = EngineSettings(
+        postgres_dsn=options.postgres_dsn,
+        redis_url=options.redis_url,
+        host=options.host,
+        port=options.port,
+        otlp_endpoint=options.otlp_endpoint,
+        migrate=True,
     )
+    server = EngineServer(settings)
     try:
         await server.start()
     except EngineStartError as error:
         link.report(EngineReport("failed", message=str(error)))
         return 1
-    reporting = asyncio.create_task(_report_changes(server, link))
+    server.on_standing(_Reporter(link).hear)
     await server.wait()
-    reporting.cancel()
     return 1
 
 
-async def _report_changes(server: EngineServer, link: SupervisorLink) -> None:
-    reported: EngineReport | None = None
-    while True:
-        report = _role(server)
-        if report != reported:
-            link.report(report)
-            reported = report
-        await asyncio.sleep(_LOOK_EVERY_S)
+class _Reporter:
+    """Tells the supervisor whether this engine leads; not whom it follows."""
 
+    def __init__(self, link: SupervisorLink) -> None:
+        self._link = link
+        self._reported: EngineReport | None = None
 
-def _role(server: EngineServer) -> EngineReport:
-    from sched_server.errors import Unavailable
+    def hear(self, standing: Standing) -> None:
+        from sched_server import Role
 
-    try:
-        return EngineReport("leader", epoch=server.engine.group.epoch)
-    except Unavailable:
-        return EngineReport("standby")
+        leads = standing.role is Role.LEADER
+        report = EngineReport("leader", epoch=standing.epoch) if leads else EngineReport("standby")
+        if report != self._reported:
+            self._reported = report
+            self._link.report(report)
 
 
 if __name__ == "__main__":

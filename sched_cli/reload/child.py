@@ -56,7 +56,9 @@ def _serve(app: App, options: WorkerOptions, link: SupervisorLink) -> None:
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
-        with loops.stop_on_signals(signal.SIGTERM) as stop:
+        # One may reach the whole group, and come from the supervisor too; who has to
+        # stop sooner is hung up on.
+        with loops.stop_on_signals(signal.SIGTERM, repeats_hurry=False) as stop:
 
             def stop_or_exit() -> None:
                 loop.call_soon_threadsafe(lambda: stop.request(gently=False))

@@ -96,7 +96,7 @@ class Supervisor:
 
     async def stop(self, *, gently: bool) -> None:
         """Stop every child: at once, or once its running activities are done
-        (within the grace period)."""
+        (within the grace period). May be called again to stop sooner."""
         self._stopped = True
         self._watcher.stop()
         self._cancel_restart()
@@ -115,6 +115,11 @@ class Supervisor:
             for child in self._children():
                 child.kill()
             await asyncio.wait(late)
+
+    def kill(self) -> None:
+        """End every child without a last word."""
+        for child in self._children():
+            child.kill()
 
     # -- what happens ----------------------------------------------------------------
 

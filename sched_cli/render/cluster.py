@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from sched_sdk._client import ClusterStatus, QueueStatus, WorkerStatus
+    from sched_sdk._client import ClusterStatus, QueueStatus, StoreStatus, WorkerStatus
 
 _ROLE_STYLES = {"LEADER": "green", "STANDBY": "cyan", "RECOVERING": "yellow"}
 _LABEL_WIDTH = 12
@@ -47,10 +47,13 @@ def cluster_lines(status: ClusterStatus, now: datetime) -> Iterator[Text]:
         since = f", waits for {duration(now - standby.since_time)}" if standby.since_time else ""
         yield _line("" if position else "Standbys", Text(f"{standby.address}{since}"))
     if not status.standbys:
-        yield _line("Standbys", Text("none"))
+        yield _line("Standbys", Text("none") if status.store_status.connected else _unknown())
     yield _line("Store", Text(status.store))
+    for problem, style in _store_problems(status.store_status):
+        yield _line("", Text(problem, style=style))
     yield from _queue_lines(status)
-    yield _line("Workflows", Text(f"{status.open_workflows} open"))
+    known = status.store_status.connected
+    yield _line("Workflows", Text(f"{status.open_workflows} open") if known else _unknown())
     if status.queue is not None and not status.workers:
         yield _line("Workers", Text("none: sched worker app.py", style="yellow"))
 
@@ -71,8 +74,25 @@ def _leader(status: ClusterStatus) -> Text:
     from rich.text import Text
 
     if not status.leader_address:
-        return Text("nobody leads", style="bold red")
+        known = status.store_status.connected
+        return Text("nobody leads", style="bold red") if known else _unknown()
     return Text(f"{status.leader_address}, epoch {status.epoch}")
+
+
+def _unknown() -> Text:
+    from rich.text import Text
+
+    return Text("unknown while the store does not answer", style="yellow")
+
+
+def _store_problems(store: StoreStatus) -> Iterator[tuple[str, str]]:
+    if not store.connected:
+        yield f"not connected: {store.last_error}", "bold red"
+        yield "unless another engine reaches it, workflows stand still until it answers", "yellow"
+    elif store.last_error:
+        yield f"the last write failed: {store.last_error}", "bold red"
+    for warning in store.warnings:
+        yield warning, "yellow"
 
 
 def _queue_lines(status: ClusterStatus) -> Iterator[Text]:
@@ -84,11 +104,11 @@ def _queue_lines(status: ClusterStatus) -> Iterator[Text]:
             yield _line("Queue", Text(unknown, style="yellow"))
         return
     yield _line("Queue", Text(status.queue.description))
-    for problem, style in _problems(status.queue):
+    for problem, style in _queue_problems(status.queue):
         yield _line("", Text(problem, style=style))
 
 
-def _problems(queue: QueueStatus) -> Iterator[tuple[str, str]]:
+def _queue_problems(queue: QueueStatus) -> Iterator[tuple[str, str]]:
     if not queue.connected:
         why = f": {queue.last_error}" if queue.last_error else ""
         yield f"not connected{why}; tasks wait in the leader's memory meanwhile", "bold red"

@@ -14,38 +14,25 @@ from sched_cli import logs
 from sched_cli.render import console
 
 if TYPE_CHECKING:
-    from sched_server import EngineServer
+    from sched_server import EngineServer, Standing
 
 logger = logging.getLogger("sched.engine")
 
-_LOOK_EVERY_S = 0.05
 # Between two leaders, and at the start, nobody leads for a moment; not worth a line.
 _SETTLED_S = 0.5
 
 
 class EngineNews:
-    """Tells of one engine that has started."""
+    """Tells of one engine. Belongs to the running event loop."""
 
-    def __init__(self, server: EngineServer) -> None:
-        self._server = server
+    def __init__(self) -> None:
         self._as_json = logs.as_json()
+        self._loop = asyncio.get_running_loop()
+        self._said = ""
+        self._settling: asyncio.TimerHandle | None = None
 
-    async def tell(self) -> None:
-        """Say what serves, and then each change of role. Does not end by itself."""
-        self._say_what_serves()
-        clock = asyncio.get_running_loop().time
-        said, seen, since = "", "", clock()
-        while True:
-            now, leads = self._role()
-            if now != seen:
-                seen, since = now, clock()
-            if seen != said and (leads or clock() - since >= _SETTLED_S):
-                said = seen
-                self._say("role", said, "green" if leads else "cyan")
-            await asyncio.sleep(_LOOK_EVERY_S)
-
-    def _say_what_serves(self) -> None:
-        server = self._server
+    def serves(self, server: EngineServer) -> None:
+        """Say where, and on what."""
         advertised = server.settings.advertise
         elsewhere = advertised and advertised != server.address
         known_as = f", known to others as {advertised}" if elsewhere else ""
@@ -57,15 +44,30 @@ class EngineNews:
         if server.settings.otlp_endpoint:
             self._say("spans", f"to {server.settings.otlp_endpoint}")
 
-    def _role(self) -> tuple[str, bool]:
-        """In words, and whether it leads."""
-        from sched_server.errors import Unavailable
+    def hear(self, standing: Standing) -> None:
+        """Its standing has changed: say so, if it stays like this or leads."""
+        from sched_server import Role
 
-        try:
-            return f"leads, epoch {self._server.engine.group.epoch}", True
-        except Unavailable as standing_by:
-            leader = getattr(standing_by, "leader", "")
-            return f"stands by; {f'the leader is at {leader}' if leader else 'nobody leads'}", False
+        self.end()
+        if standing.role is Role.LEADER:
+            self._say_role(f"leads, epoch {standing.epoch}", "green")
+            return
+        leader = standing.leader
+        role = "stands by; " + (f"the leader is at {leader}" if leader else "nobody leads")
+        if standing.role is Role.RECOVERING:
+            role = "takes over"
+        self._settling = self._loop.call_later(_SETTLED_S, self._say_role, role, "cyan")
+
+    def end(self) -> None:
+        """Say nothing more of what it was."""
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+
+    def _say_role(self, role: str, style: str) -> None:
+        if role != self._said:
+            self._said = role
+            self._say("role", role, style)
 
     def _say(self, label: str, text: str, style: str = "") -> None:
         if self._as_json:

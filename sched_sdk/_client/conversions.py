@@ -16,6 +16,7 @@ from sched_sdk._client.models import (
     PendingWorkflowTask,
     QueueStatus,
     StandbyStatus,
+    StoreStatus,
     TaskQueueStatus,
     TaskState,
     WorkerStatus,
@@ -205,6 +206,7 @@ def cluster_status_from_proto(
         ),
         version=response.version,
         store=response.store,
+        store_status=_store(response.store_status),
         started_time=optional_time(response.started_time_us),
         open_workflows=response.open_workflows,
         queue=_queue(response.queue) if response.HasField("queue") else None,
@@ -218,6 +220,12 @@ def cluster_status_from_proto(
             )
             for queue in response.task_queues
         ),
+    )
+
+
+def _store(store: cluster_service_pb2.StoreStatus) -> StoreStatus:
+    return StoreStatus(
+        connected=store.connected, last_error=store.last_error, warnings=tuple(store.warnings)
     )
 
 

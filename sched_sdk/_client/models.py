@@ -29,6 +29,7 @@ __all__ = [
     "PendingWorkflowTask",
     "QueueStatus",
     "StandbyStatus",
+    "StoreStatus",
     "TaskQueueStatus",
     "TaskState",
     "WorkerStatus",
@@ -267,6 +268,18 @@ class QueueStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStatus:
+    """How the database of the answering engine is."""
+
+    connected: bool
+    """It answers this engine in time."""
+    last_error: str
+    """Why it does not, or does not take what is written; empty when all is well."""
+    warnings: tuple[str, ...]
+    """What works but should be set otherwise, each with its remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterStatus:
     """What an engine says of itself, and of the cluster as far as it knows it."""
 
@@ -281,6 +294,9 @@ class ClusterStatus:
     version: str
     store: str
     """"sqlite .sched/dev.db"."""
+    store_status: StoreStatus
+    """While the store is not connected, the engine cannot know who leads and who
+    stands by, and the number of open workflows is an old one, or 0."""
     started_time: datetime | None
     open_workflows: int
     queue: QueueStatus | None

@@ -366,6 +366,8 @@ class PostgresLeadership(Leadership):
     async def _observe(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Through a connection of its own: the lock's session waits, or is watched."""
         async with self._observer_turn:
+            if self._resigned:
+                raise StoreUnavailableError("The candidacy was given up.")
             for last_try in (False, True):
                 if self._observer is None:
                     self._observer = await self._connector.connect(

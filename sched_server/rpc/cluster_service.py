@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sched_sdk.api.v1 import cluster_service_pb2 as pb
 from sched_sdk.api.v1 import cluster_service_pb2_grpc as rpc
 from sched_server import __version__
-from sched_server.core.values import Status
 from sched_server.rpc.errors import abort
-from sched_server.store.port import WORKFLOW_TASK, RunFilter
+from sched_server.store.port import WORKFLOW_TASK
 
 if TYPE_CHECKING:
+    from sched_server.census import Findings
     from sched_server.engine import Engine
     from sched_server.host import EngineHost
     from sched_server.workers import WorkerSession
@@ -45,35 +45,37 @@ class ClusterService(rpc.ClusterServiceServicer):
 
     async def _status(self) -> pb.GetStatusResponse:
         host = self._host
-        store = host.backend.store
-        counts = await store.count_runs(RunFilter(statuses=(int(Status.RUNNING),)))
+        findings, store = await host.census.take()
+        standing = host.standing
+        leader = findings.leader
         response = pb.GetStatusResponse(
-            role=int(host.role),  # type: ignore[arg-type]  # an int on the wire
+            role=int(standing.role),  # type: ignore[arg-type]  # an int on the wire
             version=__version__,
-            store=store.description,
+            store=host.backend.store.description,
             started_time_us=self._started_us,
-            open_workflows=sum(counts.values()),
+            open_workflows=findings.open_runs,
+            epoch=standing.epoch,
+            leader_address=standing.leader,
+            store_status=pb.StoreStatus(
+                connected=store.connected, last_error=store.last_error, warnings=store.warnings
+            ),
         )
-        leadership = host.leadership
-        if leadership is not None:
-            leader = await leadership.leader()
-            if leader is not None and leader.alive:
-                response.leader_address, response.epoch = leader.address, leader.epoch
-            for candidate in await leadership.candidates():
-                response.standbys.add(address=candidate.address, since_time_us=candidate.since_us)
+        if leader is not None and leader.alive:
+            response.leader_address, response.epoch = leader.address, leader.epoch
+        for candidate in findings.candidates:
+            response.standbys.add(address=candidate.address, since_time_us=candidate.since_us)
         if host.engine is not None:
-            await _describe_leader(host.engine, response)
+            _describe_leader(host.engine, findings, response)
         return response
 
 
-async def _describe_leader(engine: Engine, response: pb.GetStatusResponse) -> None:
-    response.epoch = engine.group.epoch
+def _describe_leader(engine: Engine, findings: Findings, response: pb.GetStatusResponse) -> None:
     sessions = list(engine.workers.sessions.values())
     queues: dict[str, pb.TaskQueueStatus] = {}
     for session in sessions:
         name = session.hello.task_queue
         queues.setdefault(name, pb.TaskQueueStatus(name=name)).workers += 1
-    for key, count in await engine.store.ready_task_keys(engine.group.number):
+    for key, count in findings.ready_tasks:
         queue = queues.setdefault(key.task_queue, pb.TaskQueueStatus(name=key.task_queue))
         if key.kind == WORKFLOW_TASK:
             queue.pending_workflow_tasks += count

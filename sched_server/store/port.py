@@ -155,6 +155,16 @@ class RunFilter(Struct, kw_only=True, frozen=True):
     """Exclusive."""
 
 
+class StoreStatus(Struct, frozen=True):
+    """For people: whether the database does what it is asked to."""
+
+    connected: bool = True
+    last_error: str = ""
+    """Why it does not, and what to do; without secrets. Empty when all is well."""
+    warnings: tuple[str, ...] = ()
+    """What works but should be set otherwise, each with its remedy."""
+
+
 class StoreError(Exception):
     """The root of what a store raises; the message is for people."""
 
@@ -196,6 +206,17 @@ class Store(Protocol):
     @property
     def description(self) -> str:
         """For people: "sqlite .sched/dev.db"."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was found at `open` that works but should be set otherwise, each
+        with its remedy."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why the last commit could not be written, and what to do; empty when it could."""
         ...
 
     async def open(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -142,17 +143,40 @@ def test_what_is_wrong_with_redis(
 def test_a_postgres_that_is_away(
     postgres_server: PostgresServer, stoppable_database: str, tmp_path: Path
 ) -> None:
-    with start_engine(tmp_path, stoppable_database) as engine:
-        engine.wait_for("leads, epoch")
+    with (
+        start_engine(tmp_path, stoppable_database) as first,
+        start_engine(tmp_path, stoppable_database) as second,
+    ):
+        engines = [address_of(first), address_of(second)]
+        for engine in (first, second):
+            engine.wait_for("leads, epoch|stands by; the leader is at")
+        well = status(engines[0])["store_status"]
+        assert (well["connected"], well["last_error"]) == (True, "")
         postgres_server.stop()
         try:
-            done = ask(address_of(engine))
+            for engine in engines:
+                began = time.monotonic()
+                done = ask(engine)
+                assert time.monotonic() - began < 3
+                assert done.returncode == 0, done.stderr
+                assert "\n            not connected: " in done.stdout
+                assert "Workflows   unknown while the store does not answer" in done.stdout
+                told = status(engine)["store_status"]
+                assert not told["connected"]
+                assert "secret" not in done.stdout + told["last_error"]
+            refused = "nothing listens there; start Postgres"
+            for engine in engines:
+                wait_until(lambda e=engine: refused in ask(e).stdout, "it says what to do")
+            # Their leases are over.
+            wait_until(lambda: status(engines[0])["leader_address"] == "", "nobody leads")
+            both = ask(",".join(engines))
+            assert f"Engine      {engines[0]}  STANDBY" in both.stdout
+            assert f"{engines[1]} is without its store: " in both.stderr
         finally:
             postgres_server.start()
-        assert done.returncode in (1, 3)
-        assert "database" in done.stderr or "postgres" in done.stderr
-        assert "secret" not in done.stderr
-        wait_until(lambda: ask(address_of(engine)).returncode == 0, "it answers again")
+        for engine in engines:
+            wait_until(lambda e=engine: status(e)["store_status"]["connected"], "it is back")
+        wait_until(lambda: status(engines[0])["leader_address"] in engines, "one leads again")
 
 
 def test_nobody_answers() -> None:
@@ -171,4 +195,4 @@ def test_somebody_else_answers() -> None:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         done = ask(address)
     assert done.returncode == 3
-    assert f"{address} (no answer within 4 s). Look whether the database" in done.stderr
+    assert f"{address} (no answer within 4 s). Look whether it is overloaded" in done.stderr

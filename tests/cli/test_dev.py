@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -159,6 +160,24 @@ def test_ctrl_c_ends_a_worker_whose_code_blocks(tmp_path: Path, reload: tuple[st
         assert worker.interrupt_like_a_terminal() < 5
         assert worker.process.returncode == 0
         assert "Traceback" not in worker.output
+
+
+def test_a_second_signal_ends_what_blocks(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(BLOCKING)
+    running, address = start_dev(tmp_path, "app.py")
+    with running:
+        running.wait_for("serves workflow")
+        sched("workflow", "start", "spin", "--engine", address)
+        wait_until((tmp_path / "spinning").exists, "the workflow blocks")
+        running.process.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.process.wait(timeout=0.5)  # its worker has a second and a half
+        began = time.monotonic()
+        running.process.terminate()
+        assert running.process.wait(timeout=10) == 0
+        assert time.monotonic() - began < 0.8
+    assert "asked again to stop" in running.output
+    assert "Traceback" not in running.output
 
 
 @pytest.mark.parametrize("after_s", [0.05, 0.15, 0.3, 0.45])

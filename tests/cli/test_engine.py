@@ -7,18 +7,20 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
+import grpc
 import psycopg
 import pytest
 
+from sched_sdk.api.v1 import workflow_service_pb2, workflow_service_pb2_grpc
 from tests.cli.engines import address_of, start_engine
 from tests.cli.support import Running, sched, sched_in_process, start_dev
 from tests.queue.redis_server import free_port
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
 
     from tests.servers.postgres import PostgresServer
@@ -69,6 +71,39 @@ def test_a_signal_ends_it(postgres_database: str, tmp_path: Path, number: signal
         assert time.monotonic() - started < 4, "nothing was under way that it could wait for"
     assert "Traceback" not in engine.output
     assert "role    stands by" not in engine.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_the_grace(
+    postgres_database: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    with (
+        start_engine(tmp_path, postgres_database, "--grace", "60") as engine,
+        start_engine(tmp_path, postgres_database, "--grace", "60") as another,
+    ):
+        for each in (engine, another):
+            each.wait_for("leads, epoch|stands by; the leader")
+        leader, other = (engine, another) if "leads, epoch" in engine.output else (another, engine)
+        with grpc.insecure_channel(address_of(leader)) as channel:
+            stub = workflow_service_pb2_grpc.WorkflowServiceStub(channel)
+            started = workflow_service_pb2.StartWorkflowRequest(
+                workflow_id="w", workflow_type="W", task_queue="q", request_id="r"
+            )
+            stub.StartWorkflow(started, timeout=10)
+            result = workflow_service_pb2.GetWorkflowResultRequest(workflow_id="w", wait_ms=60_000)
+            waiting = stub.GetWorkflowResult.future(result)
+            stub.StartWorkflow(started, timeout=10)  # the call before has arrived
+            os.kill(leader.process.pid, signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                leader.process.wait(timeout=1)
+            began = time.monotonic()
+            os.kill(leader.process.pid, number)
+            assert leader.process.wait(timeout=10) == 0
+            assert time.monotonic() - began < 4
+            assert waiting.exception() is not None
+        other.wait_for("leads, epoch")
+    assert "asked again to stop" in leader.output
+    assert "Traceback" not in leader.output
 
 
 def test_a_standby_takes_over(postgres_database: str, tmp_path: Path) -> None:

@@ -87,11 +87,16 @@ class Project:
         """What the code that serves says now."""
         return self.result(self.start("Hello", "-i", "you"))
 
-    def worker(self, *options: str) -> Running:
+    def terminate(self, workflow_id: str) -> None:
+        """End a workflow that no worker will finish."""
+        self._served.sched("workflow", "terminate", workflow_id)
+
+    def worker(self, *options: str, reload: bool = True) -> Running:
         """`sched worker app.py --reload`."""
         return Running(
-            *("worker", "app.py", "--reload", "--engine", self._served.address),
+            *("worker", "app.py", "--engine", self._served.address),
             *("--task-queue", self.task_queue, *options),
+            *(("--reload",) if reload else ()),
             cwd=self.folder,
         )
 
@@ -278,6 +283,42 @@ def test_sigterm_lets_running_activities_finish(project: Project, worker: Runnin
         another.wait_for("serves")
         assert project.result(workflow_id) == "Hello"
     assert runs.read_text() == "begun\n"
+
+
+@pytest.mark.parametrize("reload", [True, False])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_the_grace(
+    project: Project, number: signal.Signals, *, reload: bool
+) -> None:
+    with project.worker("--grace", "60", reload=reload) as worker:
+        worker.wait_for("serves workflows Hello, Works and activities")
+        workflow_id = project.start("Works", "-i", "60")
+        wait_until((project.folder / "runs.txt").exists, "the activity begins")
+        worker.process.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            worker.process.wait(timeout=0.5)
+        began = time.monotonic()
+        worker.process.send_signal(number)
+        worker.process.wait(timeout=10)
+        assert time.monotonic() - began < 4
+        assert worker.process.returncode == 0
+    assert "asked again to stop: what still runs is handed back" in worker.output
+    assert "Traceback" not in worker.output
+    project.terminate(workflow_id)
+
+
+def test_one_signal_to_the_whole_group_counts_once(project: Project, worker: Running) -> None:
+    """As timeout(1) and service managers send it: to the process and to its group."""
+    workflow_id = project.start("Works", "-i", "1")
+    wait_until((project.folder / "runs.txt").exists, "the activity begins")
+    worker.process.terminate()
+    os.killpg(worker.process.pid, signal.SIGTERM)
+    assert worker.process.wait(timeout=10) == 0
+    assert "asked again" not in worker.output
+    with project.worker() as another:
+        another.wait_for("serves")
+        assert project.result(workflow_id) == "Hello"
+    assert (project.folder / "runs.txt").read_text() == "begun\n"
 
 
 def test_without_an_engine_the_worker_waits_for_one(tmp_path: Path, served: Served) -> None:

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
+from sched_server.leadership.postgres import PostgresLeadership
 from sched_server.store.migration import Migration
 from sched_server.store.port import StoreError, StoreUnavailableError, StoreVersionError
 from sched_server.store.postgres import PostgresStore, migrate_database, schema
@@ -169,14 +170,25 @@ async def test_a_session_does_not_depend_on_what_others_have_set(
     await store.close()
 
 
-async def test_fsync_off_is_said(
+async def test_fsync_off_is_said_once(
     postgres_dsn: str, postgres_schema: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with await psycopg.AsyncConnection.connect(postgres_dsn, autocommit=True) as admin:
         row = await (await admin.execute("SHOW fsync")).fetchone()
-    with caplog.at_level(logging.WARNING, "sched.store"):
-        await migrate_database(postgres_dsn, schema=postgres_schema)
-    assert ("fsync switched off" in caplog.text) == (row == ("off",))
+    store = PostgresStore(postgres_dsn, schema=postgres_schema, migrate=True)
+    # A lock key of its own: locks are of the whole database.
+    leadership = PostgresLeadership(
+        postgres_dsn, address="here:1", schema=postgres_schema, lock_key=0x66_73_79_6E_63
+    )
+    with caplog.at_level(logging.WARNING, "sched"):
+        await store.open()
+        await leadership.campaign()
+    warnings = store.warnings
+    await leadership.resign()
+    await store.close()
+    expected = 1 if row == ("off",) else 0
+    assert len(warnings) == expected
+    assert caplog.text.count("fsync is switched off") == expected, "once, not by every session"
 
 
 # ---------------------------------------------------------------- the schema

@@ -8,6 +8,7 @@ out what happened first.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
@@ -45,7 +46,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 
+logger = logging.getLogger("sched.store")
+
 _READ_TRIES = 3
+
+_RECONNECT_S = 5.0
+"""After so long the pool gives a connection up. The next read begins a new one at
+once, where the pool itself would pause for as long as the server was away."""
 
 
 class PostgresStore(Store):
@@ -81,10 +88,20 @@ class PostgresStore(Store):
         self.cluster_id = ""
         self._pool: AsyncConnectionPool[AsyncConnection] | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._warnings: tuple[str, ...] = ()
+        self._trouble = ""
 
     @property
     def description(self) -> str:
         return self._connector.description
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._warnings
+
+    @property
+    def trouble(self) -> str:
+        return self._trouble
 
     async def open(self) -> None:
         if self._pool is not None:
@@ -97,7 +114,7 @@ class PostgresStore(Store):
             await check_sessions(self._connector)
         try:
             connection = await self._writer.open()
-            await self._connector.check_server(connection)
+            self._warnings = await self._connector.check_server(connection)
             await check_schema(connection, self._connector)
             row = await fetch_one(connection, sql.READ_CLUSTER_ID)
             assert row is not None
@@ -106,6 +123,8 @@ class PostgresStore(Store):
         except BaseException:
             await self._writer.close()
             raise
+        for warning in self._warnings:
+            logger.warning("%s: %s", self.description, warning)
 
     async def _open_pool(self) -> None:
         pool = AsyncConnectionPool(
@@ -115,6 +134,7 @@ class PostgresStore(Store):
             min_size=1,
             max_size=self._readers,
             timeout=self._limits.statement_s,
+            reconnect_timeout=_RECONNECT_S,
             name="sched-readers",
         )
         try:
@@ -137,10 +157,18 @@ class PostgresStore(Store):
             await pool.close()
 
     async def acquire(self, shard_group: int, address: str) -> StoreLease:
-        return await self._write(self._writer.acquire(shard_group, address))
+        lease = await self._write(self._writer.acquire(shard_group, address))
+        self._trouble = ""  # of a term that is over
+        return lease
 
     async def commit(self, batch: CommitBatch) -> list[bool]:
-        return await self._write(self._writer.commit(batch))
+        try:
+            applied = await self._write(self._writer.commit(batch))
+        except StoreUnavailableError as error:
+            self._trouble = str(error)
+            raise
+        self._trouble = ""
+        return applied
 
     async def read_run(self, run_key: int) -> RunRow | None:
         return await self._read(read.run, run_key)

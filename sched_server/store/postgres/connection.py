@@ -3,7 +3,6 @@ server is taken."""
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import socket
@@ -36,8 +35,6 @@ __all__ = [
     "fetch_one",
 ]
 
-logger = logging.getLogger("sched.store")
-
 DEFAULT_SCHEMA = "sched"
 
 # The DSN may say otherwise. A connection whose other side has vanished (a pulled
@@ -49,6 +46,11 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
+
+_FSYNC_IS_OFF = (
+    "fsync is switched off: a power failure loses what was acknowledged, and may destroy the "
+    "database; set fsync = on in postgresql.conf"
+)
 
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -134,9 +136,9 @@ class Connector:
         connection.prepared_max = 200
         register_arrays(connection)
 
-    async def check_server(self, connection: AsyncConnection) -> None:
-        """Refuse a server that cannot hold a store. Raises StoreVersionError and
-        StoreRefusedError."""
+    async def check_server(self, connection: AsyncConnection) -> tuple[str, ...]:
+        """Refuse a server that cannot hold a store. Returns what else should be set
+        otherwise. Raises StoreVersionError and StoreRefusedError."""
         row = await fetch_one(connection, sql.DESCRIBE_SERVER)
         assert row is not None
         encoding, read_only, fsync = row
@@ -150,11 +152,7 @@ class Connector:
                 f"{self.description} takes no writes: it is a replica, or set to read only. Name "
                 "the primary server, or several hosts with target_session_attrs=read-write."
             )
-        if fsync == "off":
-            logger.warning(
-                "%s has fsync switched off: a power failure loses what it acknowledged",
-                self.description,
-            )
+        return (_FSYNC_IS_OFF,) if fsync == "off" else ()
 
 
 def cut(connection: AsyncConnection) -> None:

@@ -69,10 +69,20 @@ class SqliteStore(Store):
         self._writer: DatabaseThread | None = None
         self._reader: DatabaseThread | None = None
         self._checkpointer: Checkpointer | None = None
+        self._trouble = ""
 
     @property
     def description(self) -> str:
         return self._description
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """None: everything that matters is set by the store itself."""
+        return ()
+
+    @property
+    def trouble(self) -> str:
+        return self._trouble
 
     async def open(self) -> None:
         if self._threads:
@@ -115,7 +125,13 @@ class SqliteStore(Store):
         return await self._write(write.acquire, shard_group, address, self._fatal)
 
     async def commit(self, batch: CommitBatch) -> list[bool]:
-        return await self._write(self._commit, batch)
+        try:
+            applied = await self._write(self._commit, batch)
+        except StoreUnavailableError as error:
+            self._trouble = str(error)
+            raise
+        self._trouble = ""
+        return applied
 
     async def read_run(self, run_key: int) -> RunRow | None:
         return await self._read(read.run, run_key)
