@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sched_sdk._replay.journal import Journal
     from sched_sdk._replay.loop import ReplayLoop
     from sched_sdk._replay.patches import Patches
+    from sched_sdk._replay.queries import Queries, QueryHandler
     from sched_sdk._replay.signals import SignalHandler, Signals
 
 __all__ = ["ActivityCallOptions", "ActivityHandle", "Signal", "WorkflowContext", "WorkflowInfo"]
@@ -44,6 +45,7 @@ __all__ = ["ActivityCallOptions", "ActivityHandle", "Signal", "WorkflowContext",
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 Handler = TypeVar("Handler", bound="SignalHandler")
+Query = TypeVar("Query", bound="QueryHandler")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _log = logging.getLogger("sched.workflow")
@@ -90,7 +92,16 @@ class WorkflowInfo:
 class WorkflowContext:
     """What a workflow function asks for. The worker makes it; see the module."""
 
-    __slots__ = ("_conditions", "_facts", "_journal", "_logger", "_loop", "_patches", "_signals")
+    __slots__ = (
+        "_conditions",
+        "_facts",
+        "_journal",
+        "_logger",
+        "_loop",
+        "_patches",
+        "_queries",
+        "_signals",
+    )
 
     def __init__(
         self,
@@ -100,6 +111,7 @@ class WorkflowContext:
         signals: Signals,
         conditions: Conditions,
         patches: Patches,
+        queries: Queries,
     ) -> None:
         self._loop = loop
         self._journal = journal
@@ -107,6 +119,7 @@ class WorkflowContext:
         self._signals = signals
         self._conditions = conditions
         self._patches = patches
+        self._queries = queries
         self._logger: logging.LoggerAdapter[logging.Logger] | None = None
 
     @overload
@@ -276,6 +289,39 @@ class WorkflowContext:
             return function
 
         return register
+
+    @overload
+    def query(self, function: Query, /) -> Query: ...
+    @overload
+    def query(self, name: str, /) -> Callable[[Query], Query]: ...
+    def query(self, what: Any, /) -> Any:
+        """Decorate a closure that answers a query, as `@ctx.query` under its own
+        name or as `@ctx.query("name")`.
+
+        A query tells something about the workflow, whether it runs or has
+        ended, and is in no history. It is a plain `def`, its parameters are read
+        by their annotations, its result is encoded. It only looks: whatever
+        would change the workflow raises. What it assigns itself (`nonlocal`, a
+        list that it appends to) cannot be seen and must not happen.
+
+        Raises DefinitionError for an `async def`, and for a name that begins
+        with `__`.
+        """
+        if not isinstance(what, str):
+            self._queries.register(getattr(what, "__name__", ""), what)
+            return what
+
+        def register(function: Query) -> Query:
+            self._queries.register(what, function)
+            return function
+
+        return register
+
+    def set_details(self, text: str) -> None:
+        """Say in a text for people what the workflow is doing; `sched workflow
+        show` has it. Replaces the text before, and is in no history. At most
+        4,096 characters are kept."""
+        self._queries.set_details(text)
 
     def wait_for(
         self, predicate: Callable[[], object], timeout: timedelta | float | None = None

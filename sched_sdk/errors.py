@@ -8,7 +8,10 @@ SchedError
 │   ├── WorkflowClosedError          the target has ended
 │   ├── InvalidArgumentError         a value or name the engine does not take
 │   ├── LimitExceededError           a size or count over its limit
-│   └── ActivityNotFoundError        no such running activity (task token)
+│   ├── ActivityNotFoundError        no such running activity (task token)
+│   ├── QueryNotFoundError           the workflow has no such query; .known
+│   ├── QueryFailedError             its handler raised, or tried to change something; __cause__
+│   └── NoWorkerError                no worker can answer for the workflow; __cause__
 ├── WorkflowFailedError              awaiting a result: it ended otherwise; .status, __cause__
 ├── FailureError                     an exception that crossed a process; .message, .type,
 │   │                                .details, .remote_traceback, __cause__
@@ -46,8 +49,11 @@ __all__ = [
     "FailureError",
     "InvalidArgumentError",
     "LimitExceededError",
+    "NoWorkerError",
     "NonDeterminismError",
     "PayloadError",
+    "QueryFailedError",
+    "QueryNotFoundError",
     "SchedError",
     "TerminatedFailureError",
     "TimeoutFailureError",
@@ -100,6 +106,25 @@ class LimitExceededError(EngineError):
 
 class ActivityNotFoundError(EngineError):
     """The task token names no running activity attempt."""
+
+
+class QueryNotFoundError(EngineError):
+    """The workflow has no query of that name, or has not declared it yet."""
+
+    def __init__(self, message: str, *, known: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.known = tuple(known)
+        """The names of the queries that it has."""
+
+
+class QueryFailedError(EngineError):
+    """The query's handler raised, or tried to change the workflow. `__cause__`
+    is what it raised, with the traceback of the worker."""
+
+
+class NoWorkerError(EngineError):
+    """No worker can answer for the workflow: none serves it, or its code does
+    not get past its history; then `__cause__` says why."""
 
 
 class WorkflowFailedError(SchedError):

@@ -165,6 +165,10 @@ class Dispatcher:
         """The session has an instance of the run that stands at its `base`."""
         self._sticky[run_key] = session.session_id
 
+    def cached_at(self, run_key: int) -> str | None:
+        """The session that has an instance of the run at its `base`."""
+        return self._sticky.get(run_key)
+
     def forget_cached(self, run_key: int) -> None:
         self._sticky.pop(run_key, None)
 

@@ -28,6 +28,7 @@ from sched_server.errors import Unavailable
 from sched_server.lookup import Lookup, is_open
 from sched_server.machine import Machine
 from sched_server.observability.measures import Measures
+from sched_server.queries import Queries
 from sched_server.sessions import Sessions
 from sched_server.shard_group import ShardGroup
 from sched_server.workers import WorkerRegistry
@@ -89,18 +90,22 @@ class Engine:
         )
         self.lookup = Lookup(self.group)
         self.sessions = Sessions(self.group)
+        self.queries = Queries(self.group, self.workers, settings.api_limits)
 
     async def open(self, address: str) -> None:
         await self.group.open(address)
         await self.sessions.recover()
+        self.queries.begin()
 
     async def close(self) -> None:
         """Commit what waits, then stop."""
         await self.group.close()
+        self.queries.close()
 
     async def abandon(self) -> None:
         """Stop at once: the leadership is lost, nothing may be written any more."""
         await self.group.abandon()
+        self.queries.close()
 
     # ------------------------------------------------------------ start
 

@@ -91,6 +91,7 @@ class Sessions:
         """The stream is gone."""
         group = self._group
         session.outbox.close()
+        session.lose_questions()
         group.workers.remove(session)
         if group.closed:
             return  # the next leader finds in its rows what the worker had

@@ -25,6 +25,8 @@ class ApiLimits(Struct, frozen=True, kw_only=True):
     page_bytes: int = 4 * 1024 * 1024
     waiting_calls_per_stream: int = 10_000
     calls_per_stream: int = 10_000
+    open_queries: int = 1_000
+    """Queries that wait for an answer, of all clients together."""
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True):

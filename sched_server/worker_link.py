@@ -96,6 +96,10 @@ class WorkerLink:
             self._session.draining = True
         for dispatch in frame.returned:
             self._returned(dispatch)
+        for answer in frame.query_answers:
+            asked = self._session.questions.pop(answer.query_id, None)
+            if asked is not None and not asked.done():
+                asked.set_result(answer)
 
     def _with_run(self, run_id: str, handle: Handler, message: Any) -> None:
         execution = self._group.cache.get_by_run_id(run_id)

@@ -65,7 +65,7 @@ def _split(frame: pb.EngineFrame) -> list[pb.EngineFrame]:
     size = 0
     if frame.HasField("welcome"):
         frames[0].welcome.CopyFrom(frame.welcome)
-    for name in ("segment_acks", "workflow_tasks", "activity_tasks"):
+    for name in ("segment_acks", "workflow_tasks", "activity_tasks", "queries"):
         for message in getattr(frame, name):
             bytes_ = message.ByteSize()
             if size and size + bytes_ > FRAME_BYTES:
@@ -92,6 +92,7 @@ class WorkerSession:
         "held",
         "hello",
         "outbox",
+        "questions",
         "session_id",
         "workflow_keys",
     )
@@ -111,6 +112,8 @@ class WorkerSession:
         """Workflow tasks by dispatch number."""
         self.activities: dict[int, tuple[int, int]] = {}
         """(run_key, seq) by dispatch number."""
+        self.questions: dict[int, asyncio.Future[pb.QueryAnswer | None]] = {}
+        """Queries it is to answer, by number; None: it cannot any more."""
 
     @property
     def identity(self) -> str:
@@ -119,6 +122,13 @@ class WorkerSession:
     @property
     def keys(self) -> list[TaskKey]:
         return self.workflow_keys + self.activity_keys
+
+    def lose_questions(self) -> None:
+        """It will not answer; whoever asked asks somebody else."""
+        for answer in self.questions.values():
+            if not answer.done():
+                answer.set_result(None)
+        self.questions.clear()
 
     def free_slots(self, kind: int) -> int:
         if self.draining or self.outbox.closed:
@@ -149,6 +159,17 @@ class WorkerRegistry:
                 servers.remove(session)
                 if not servers:
                     del self._servers[key]
+
+    def serving(self, key: TaskKey) -> list[WorkerSession]:
+        """Those that serve the key, draining or not."""
+        return self._servers.get(key, [])
+
+    def polls(self, task_queue: str) -> bool:
+        """Whether anybody takes tasks of the queue, whatever their names."""
+        return any(
+            session.hello.task_queue == task_queue and not session.draining
+            for session in self.sessions.values()
+        )
 
     def serves(self, key: TaskKey) -> bool:
         return any(not session.draining for session in self._servers.get(key, ()))

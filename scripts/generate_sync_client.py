@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["SyncActivityTaskHandle", "SyncClient", "SyncWorkflowHandle"]
 
 R = TypeVar("R")
+Answer = TypeVar("Answer")
 Arguments = TypeVarTuple("Arguments")
 '''
 
@@ -127,6 +128,9 @@ finally:
 ALLOWANCES = {
     "_workflow(self, workflow: Any": (
         "_workflow(  # type: ignore[misc]  # as in the async client\n    self, workflow: Any"
+    ),
+    "query(self, query: Any": (
+        "query(  # type: ignore[misc]  # as in the async client\n    self, query: Any"
     ),
     "(self, id: str,": "(\n    self,\n    id: str,  # noqa: A002 - the name in the public API\n   ",
     " id: str | None=None,": (

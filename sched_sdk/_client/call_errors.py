@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from sched_sdk._failures import exception_from_failure
 from sched_sdk.api.v1 import common_pb2
 from sched_sdk.errors import (
     ActivityNotFoundError,
@@ -13,6 +14,9 @@ from sched_sdk.errors import (
     EngineUnavailableError,
     InvalidArgumentError,
     LimitExceededError,
+    NoWorkerError,
+    QueryFailedError,
+    QueryNotFoundError,
     WorkflowAlreadyStartedError,
     WorkflowClosedError,
     WorkflowNotFoundError,
@@ -34,6 +38,9 @@ _ERRORS: dict[int, type[EngineError]] = {
     common_pb2.ERROR_REASON_STALE_TASK: ActivityNotFoundError,
     common_pb2.ERROR_REASON_ACTIVITY_NOT_FOUND: ActivityNotFoundError,
     common_pb2.ERROR_REASON_UNAVAILABLE: EngineUnavailableError,
+    common_pb2.ERROR_REASON_QUERY_NOT_FOUND: QueryNotFoundError,
+    common_pb2.ERROR_REASON_QUERY_FAILED: QueryFailedError,
+    common_pb2.ERROR_REASON_NO_WORKER: NoWorkerError,
 }
 
 # What unary calls mean when they carry no reason of ours.
@@ -68,7 +75,12 @@ def error_from_reply(
     error: workflow_service_pb2.CallError, *, workflow_id: str = ""
 ) -> EngineError:
     """The exception for a refused call of the multiplexed stream."""
-    return error_from_reason(error.reason, error.message, workflow_id=workflow_id)
+    if error.reason == common_pb2.ERROR_REASON_QUERY_NOT_FOUND:
+        return QueryNotFoundError(error.message, known=error.known_queries)
+    exception = error_from_reason(error.reason, error.message, workflow_id=workflow_id)
+    if error.HasField("failure"):
+        exception.__cause__ = exception_from_failure(error.failure)
+    return exception
 
 
 def error_from_rpc(error: grpc.aio.AioRpcError) -> EngineError:

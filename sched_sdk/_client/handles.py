@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, TypeVarTuple, overload
 
 from sched_sdk import _payloads
 from sched_sdk._client.conversions import description_from_proto, status_from_proto
 from sched_sdk._client.models import WorkflowStatus
-from sched_sdk._client.requests import encode_arguments
+from sched_sdk._client.requests import encode_arguments, query_target
 from sched_sdk._client.side_calls import follow_history, read_history, unary_call
 from sched_sdk._client.transport import check_payload
 from sched_sdk._failures import exception_from_failure, failure_from_exception
@@ -18,6 +18,7 @@ from sched_sdk.api.v1.workflow_service_pb2 import (
     CancelWorkflowRequest,
     DescribeWorkflowRequest,
     GetWorkflowResultRequest,
+    QueryWorkflowRequest,
     ResetWorkflowRequest,
     SignalWorkflowRequest,
     TerminateWorkflowRequest,
@@ -25,7 +26,7 @@ from sched_sdk.api.v1.workflow_service_pb2 import (
 from sched_sdk.errors import CanceledFailureError, InvalidArgumentError, WorkflowFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from sched_sdk._client.connection import EngineConnection
     from sched_sdk._client.models import Event, WorkflowDescription
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["LONGEST_WAIT_MS", "ActivityTaskHandle", "WorkflowHandle"]
 
 R = TypeVar("R")
+Answer = TypeVar("Answer")
+Arguments = TypeVarTuple("Arguments")
 
 LONGEST_WAIT_MS = 60_000
 """A waiting call is renewed after this long."""
@@ -144,6 +147,49 @@ class WorkflowHandle(Generic[R]):
             identity=self._identity,
         )
         await self._connection.call(Call(signal_workflow=request))
+
+    @overload
+    async def query(
+        self,
+        query: Callable[[*Arguments], Answer],
+        /,
+        *args: *Arguments,
+        timeout: float | None = None,
+    ) -> Answer: ...
+    @overload
+    async def query(
+        self, query: str, /, *args: Any, result_type: type[Answer], timeout: float | None = None
+    ) -> Answer: ...
+    @overload
+    async def query(self, query: str, /, *args: Any, timeout: float | None = None) -> Any: ...
+    async def query(  # type: ignore[misc]  # mypy does not see that *Any takes *Arguments
+        self,
+        query: Any,
+        /,
+        *args: Any,
+        result_type: Any = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Ask the workflow's code something (see `ctx.query`), whether it runs
+        or has ended. The answer knows of everything that was durable before the
+        call, such as your own signals.
+
+        `query` is its name, or a function with the name and the annotations of
+        the handler; `result_type` says how to read the answer to a name.
+        `__stack`, `__details` and `__queries` are built in. `timeout` is in
+        seconds; the engine itself gives up after about 30.
+
+        Raises QueryNotFoundError, QueryFailedError when the handler raised or
+        tried to change something, NoWorkerError when no worker can answer,
+        PayloadError when the answer does not fit, TimeoutError.
+        """
+        name, payloads, answer_type = query_target(query, args, result_type)
+        request = QueryWorkflowRequest(
+            workflow_id=self._id, run_id=self._run_id, name=name, input=payloads
+        )
+        async with asyncio.timeout(timeout):
+            reply = await self._connection.call(Call(query_workflow=request), waits=True)
+        return _payloads.decode(reply.query_workflow.result, answer_type)
 
     async def cancel(self, reason: str = "", *, request_id: str | None = None) -> None:
         """Ask the workflow to stop: its code gets asyncio.CancelledError and

@@ -100,6 +100,8 @@ class PendingWorkflowTask:
     """1 for the first try; above 1, `last_failure` says why."""
     has_worker: bool
     """A connected worker serves this workflow type on this task queue."""
+    queue_has_workers: bool
+    """Workers are connected on the task queue, whatever they serve."""
     identity: str
     """The worker that holds the task; empty when none does."""
     due_time: datetime | None
@@ -123,6 +125,8 @@ class PendingActivity:
     """0: without limit."""
     has_worker: bool
     """A connected worker serves this activity on this task queue."""
+    queue_has_workers: bool
+    """Workers are connected on the task queue, whatever they serve."""
     identity: str
     """The worker that runs it; empty when none does."""
     scheduled_time: datetime | None

@@ -11,6 +11,7 @@ from sched_sdk._client.models import WorkflowStatus
 from sched_sdk._client.transport import check_payload
 from sched_sdk._definitions import check_name, workflow_definition_of
 from sched_sdk._policy import as_microseconds
+from sched_sdk._signature import Signature
 from sched_sdk.api.v1 import common_pb2, workflow_service_pb2
 from sched_sdk.errors import DefinitionError, InvalidArgumentError
 
@@ -24,6 +25,7 @@ __all__ = [
     "RequestIds",
     "StartOptions",
     "encode_arguments",
+    "query_target",
     "start_request",
     "workflow_filter",
 ]
@@ -64,6 +66,22 @@ def encode_arguments(arguments: Sequence[Any], owner: str) -> list[common_pb2.Pa
     payloads = _payloads.encode_all(arguments)
     _check_sizes(payloads, owner)
     return payloads
+
+
+def query_target(
+    query: Any, arguments: Sequence[Any], result_type: Any
+) -> tuple[str, list[common_pb2.Payload], Any]:
+    """The name of a query, its encoded arguments, and the type of its answer."""
+    answer_type = Any if result_type is None else result_type
+    if isinstance(query, str):
+        return query, encode_arguments(arguments, f"query {query}"), answer_type
+    name = getattr(query, "__name__", "")
+    if not callable(query) or not name:
+        raise InvalidArgumentError(f"a query is a name or a function, got {query!r}")
+    signature = Signature(query, name)
+    payloads = signature.encode_arguments(arguments)
+    _check_sizes(payloads, f"query {name}")
+    return name, payloads, signature.result_type if result_type is None else answer_type
 
 
 def _check_sizes(payloads: Sequence[common_pb2.Payload], owner: str) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["SyncActivityTaskHandle", "SyncClient", "SyncWorkflowHandle"]
 
 R = TypeVar("R")
+Answer = TypeVar("Answer")
 Arguments = TypeVarTuple("Arguments")
 
 
@@ -312,6 +313,43 @@ class SyncWorkflowHandle(Generic[R]):
         LimitExceededError for arguments that are too large.
         """
         self._thread.run(self._async.signal(name, *args, request_id=request_id))
+
+    @overload
+    def query(
+        self,
+        query: Callable[[*Arguments], Answer],
+        /,
+        *args: *Arguments,
+        timeout: float | None = None,
+    ) -> Answer: ...
+
+    @overload
+    def query(
+        self, query: str, /, *args: Any, result_type: type[Answer], timeout: float | None = None
+    ) -> Answer: ...
+
+    @overload
+    def query(self, query: str, /, *args: Any, timeout: float | None = None) -> Any: ...
+
+    def query(  # type: ignore[misc]  # as in the async client
+        self, query: Any, /, *args: Any, result_type: Any = None, timeout: float | None = None
+    ) -> Any:
+        """Ask the workflow's code something (see `ctx.query`), whether it runs
+        or has ended. The answer knows of everything that was durable before the
+        call, such as your own signals.
+
+        `query` is its name, or a function with the name and the annotations of
+        the handler; `result_type` says how to read the answer to a name.
+        `__stack`, `__details` and `__queries` are built in. `timeout` is in
+        seconds; the engine itself gives up after about 30.
+
+        Raises QueryNotFoundError, QueryFailedError when the handler raised or
+        tried to change something, NoWorkerError when no worker can answer,
+        PayloadError when the answer does not fit, TimeoutError.
+        """
+        return self._thread.run(
+            self._async.query(query, *args, result_type=result_type, timeout=timeout)
+        )
 
     def cancel(self, reason: str = "", *, request_id: str | None = None) -> None:
         """Ask the workflow to stop: its code gets asyncio.CancelledError and

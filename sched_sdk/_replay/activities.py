@@ -53,6 +53,11 @@ class ActivityHandle(ReplayFuture[T]):
     _cancel_asked: bool
 
     @property
+    def command(self) -> ScheduleActivity:
+        """What was asked for."""
+        return self._command
+
+    @property
     def activity_name(self) -> str:
         return self._command.name
 

@@ -30,12 +30,19 @@ class _Condition:
     predicate: Callable[[], object]
     future: asyncio.Future[None]
     context: contextvars.Context
+    since_us: int
+    """Workflow time at which the wait began."""
 
 
 class Conditions:
     def __init__(self, loop: ReplayLoop) -> None:
         self._loop = loop
         self._waiting: list[_Condition] = []
+
+    @property
+    def waiting(self) -> list[_Condition]:
+        """Who waits, in order of registration."""
+        return self._waiting
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -47,7 +54,10 @@ class Conditions:
         `timeout_us` of workflow time."""
         if self._ask(predicate):
             return
-        condition = _Condition(predicate, self._loop.create_future(), contextvars.copy_context())
+        loop = self._loop
+        condition = _Condition(
+            predicate, loop.create_future(), contextvars.copy_context(), loop.now_us
+        )
         self._waiting.append(condition)
         timer = None
         if timeout_us is not None:

@@ -50,6 +50,20 @@ class Facts:
         self.started_time_us = time_us
         self.seed = attributes.seed
 
+    def random_state(self) -> object:
+        """To be given to `restore_random`."""
+        return None if self._random is None else self._random.getstate()
+
+    def restore_random(self, state: object) -> bool:
+        """Forget the numbers drawn since `random_state`; whether there were any."""
+        if state is None:
+            drawn, self._random = self._random is not None, None
+            return drawn
+        assert self._random is not None
+        drawn = self._random.getstate() != state
+        self._random.setstate(state)  # type: ignore[arg-type]  # it came from getstate
+        return drawn
+
     @property
     def random(self) -> random.Random:
         """Made at first use: it costs more than a whole small activation."""

@@ -11,6 +11,7 @@ from sched_sdk._replay.journal import Journal
 from sched_sdk._replay.lifecycle import Lifecycle
 from sched_sdk._replay.loop import new_loop
 from sched_sdk._replay.patches import Patches
+from sched_sdk._replay.queries import Queries
 from sched_sdk._replay.signals import Signals
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Instance:
         "lifecycle",
         "loop",
         "patches",
+        "queries",
         "signals",
     )
 
@@ -39,9 +41,16 @@ class Instance:
         self.signals = Signals(self.loop)
         self.conditions = Conditions(self.loop)
         self.patches = Patches(self.facts, self.journal)
+        self.queries = Queries(self.loop)
         self.lifecycle = Lifecycle(definition, self.loop)
         self.context = WorkflowContext(
-            self.loop, self.journal, self.facts, self.signals, self.conditions, self.patches
+            self.loop,
+            self.journal,
+            self.facts,
+            self.signals,
+            self.conditions,
+            self.patches,
+            self.queries,
         )
 
     def start(self, event: history_pb2.HistoryEvent) -> None:

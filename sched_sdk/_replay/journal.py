@@ -46,6 +46,7 @@ class Journal:
         "last_seq",
         "produced",
         "refusal",
+        "refused",
         "steps",
         "timers",
     )
@@ -61,6 +62,8 @@ class Journal:
         self.abandoned_steps: set[int] = set()
         # Why code may not ask for anything at the moment; empty: it may.
         self.refusal = ""
+        # Code asked all the same; whoever sets `refusal` may look at it.
+        self.refused = False
         self.evicted = False
 
     def check(self) -> None:
@@ -68,6 +71,7 @@ class Journal:
         if self.evicted:
             raise Evicted
         if self.refusal:
+            self.refused = True
             raise RuntimeError(self.refusal)
 
     def add(self, request: Request) -> None:

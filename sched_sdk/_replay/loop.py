@@ -141,7 +141,8 @@ class ReplayLoop(asyncio.AbstractEventLoop):
         self.tasks: dict[int, ReplayTask[Any]] = {}
         self.generators: list[AsyncGenerator[Any, Any]] = []
         self.silent = False
-        self._order = 0
+        self.last_order = 0
+        """The number of the future or task made last."""
         self._running = False
         self._outer: tuple[Any, ...] = ()
         self._exception_handler: Callable[[Any, dict[str, Any]], object] | None = None
@@ -269,12 +270,12 @@ class ReplayLoop(asyncio.AbstractEventLoop):
         return (self.now_us - self.origin_us) / 1_000_000
 
     def next_order(self) -> int:
-        self._order += 1
-        return self._order
+        self.last_order += 1
+        return self.last_order
 
     def create_future(self) -> ReplayFuture[Any]:
         future: ReplayFuture[Any] = ReplayFuture(loop=self)
-        self._order = future.order = self._order + 1
+        self.last_order = future.order = self.last_order + 1
         return future
 
     def create_task(  # type: ignore[override]  # newer Pythons pass `eager_start`: tasks here always start on the next turn

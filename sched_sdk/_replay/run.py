@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from sched_sdk._definitions import WorkflowDefinition
     from sched_sdk._replay.facts import Facts
     from sched_sdk._replay.steps import StepCall, StepOutcome
-    from sched_sdk.api.v1 import worker_service_pb2
+    from sched_sdk.api.v1 import common_pb2, worker_service_pb2
 
 __all__ = ["WorkflowRun"]
 
@@ -168,6 +168,16 @@ class WorkflowRun:
             if event.event_id > self._received:
                 self._received = event.event_id
                 self._keep_unseen(event)
+        self._deliver_up_to(last_event_id)
+
+    def catch_up(self, last_event_id: int) -> None:
+        """For an instance that only answers questions: hand over what replay
+        left over, up to `last_event_id`, as the next task will. The code stays
+        as silent as in replay, and nothing that it asks for is done."""
+        self.end_replay()
+        self._deliver_up_to(last_event_id)
+
+    def _deliver_up_to(self, last_event_id: int) -> None:
         instance = self._instance
         instance.facts.seen = max(instance.facts.seen, last_event_id)
         unseen = self._unseen
@@ -230,8 +240,18 @@ class WorkflowRun:
     # Any time
 
     def waiting(self) -> list[Wait]:
-        """Where each of the run's tasks waits."""
-        return waits_of(self._instance.loop)
+        """Where each of the run's tasks waits, and on what."""
+        return waits_of(self._instance)
+
+    def query(self, name: str, input: Sequence[common_pb2.Payload]) -> common_pb2.Payload:  # noqa: A002 - the API's name
+        """Ask the run something; see Queries.answer. Never between sending a
+        segment and its acknowledgement: the code is then ahead of the history."""
+        instance = self._instance
+        instance.loop.enter()
+        try:
+            return instance.queries.answer(instance, name, input)
+        finally:
+            instance.loop.leave()
 
     def evict(self) -> None:
         """Close all coroutines, quietly, and let go of everything."""

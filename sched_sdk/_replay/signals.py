@@ -79,6 +79,8 @@ class _Handler:
 class _Waiter:
     name: str | None
     future: asyncio.Future[Received]
+    since_us: int
+    """Workflow time at which the wait began."""
 
     def takes(self, received: Received) -> bool:
         return (self.name is None or self.name == received.name) and not self.future.done()
@@ -90,6 +92,15 @@ class Signals:
         self._kept: list[Received] = []
         self._handlers: dict[str, _Handler] = {}
         self._waiters: list[_Waiter] = []
+
+    @property
+    def waiters(self) -> list[_Waiter]:
+        """Who waits for a signal, in order."""
+        return self._waiters
+
+    def state(self) -> tuple[object, ...]:
+        """Changes when something in here does."""
+        return len(self._kept), len(self._waiters), *map(id, self._handlers.values())
 
     def deliver(self, received: Received) -> None:
         handler = self._handlers.get(received.name)
@@ -108,7 +119,7 @@ class Signals:
         kept = self._take_kept(name)
         if kept is not None:
             return kept
-        waiter = _Waiter(name, self._loop.create_future())
+        waiter = _Waiter(name, self._loop.create_future(), self._loop.now_us)
         self._waiters.append(waiter)
         timer = None
         if timeout_us is not None:

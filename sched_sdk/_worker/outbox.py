@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACTIVITY_REPORTS",
     "HEARTBEATS",
+    "QUERY_ANSWERS",
     "SEGMENTS",
     "TASK_FAILURES",
     "Outbox",
@@ -31,6 +32,7 @@ SEGMENTS = worker_service_pb2.WorkerFrame.SEGMENTS_FIELD_NUMBER
 TASK_FAILURES = worker_service_pb2.WorkerFrame.TASK_FAILURES_FIELD_NUMBER
 ACTIVITY_REPORTS = worker_service_pb2.WorkerFrame.ACTIVITY_REPORTS_FIELD_NUMBER
 HEARTBEATS = worker_service_pb2.WorkerFrame.HEARTBEATS_FIELD_NUMBER
+QUERY_ANSWERS = worker_service_pb2.WorkerFrame.QUERY_ANSWERS_FIELD_NUMBER
 
 _FRAME_BYTES = 1024 * 1024
 _BOUNDARY = b""

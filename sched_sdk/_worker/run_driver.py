@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sched_sdk._definitions import WorkflowDefinition
     from sched_sdk._replay.steps import StepCall, StepOutcome
     from sched_sdk._worker.activations import ActivationGuard
+    from sched_sdk._worker.questions import Question
     from sched_sdk._worker.tally import Tally
     from sched_sdk.api.v1.worker_service_pb2 import Command, SegmentAck, WorkflowSegment
 
@@ -78,6 +79,10 @@ class RunHost(Protocol):
     def hand_back(self, driver: RunDriver) -> None:
         """The worker is draining and has stopped at a good place."""
 
+    def spoiled(self, driver: RunDriver) -> None:
+        """A query changed the instance, with or without a task in hand;
+        `driver.evict` was called."""
+
     def task_failed(
         self, driver: RunDriver, cause: FailureCause.ValueType, error: BaseException
     ) -> None:
@@ -111,6 +116,9 @@ class RunDriver:
         self._handed = False
         self._pump_due = False
         self._flush_timer: asyncio.TimerHandle | None = None
+        # The first task is open; before that the history is being replayed.
+        self._opened = False
+        self._questions: list[Question] = []
 
     @property
     def base(self) -> int:
@@ -138,6 +146,7 @@ class RunDriver:
 
     def open(self, events: Sequence[bytes], last_event_id: int) -> None:
         """The history is replayed: hand over what the code has not seen."""
+        self._opened = True
         if self._guarded(lambda: self._run.open_task(_parse(events), last_event_id)):
             self._pump()
 
@@ -152,6 +161,7 @@ class RunDriver:
             task.cancel()
         self._steps_running.clear()
         self._host.guard.run(self._name, self._run.evict)
+        self._turn_away(self._questions)
 
     # -- segments ------------------------------------------------------------------
 
@@ -187,6 +197,10 @@ class RunDriver:
         self.dispatch = 0
         self._host.tally.workflow_tasks["completed"] += 1
         self._run.acknowledge(ack.base, ack.time_us)
+        if self._questions:
+            self._answer_questions()
+            if self.dead:
+                return
         if self._run.closed:
             self.evict()
             self._host.discard(self)
@@ -230,6 +244,8 @@ class RunDriver:
         """Hand over what waits, and decide what leaves."""
         if self.dispatch and self._segment is None and self._guarded(self._advance):
             self._decide()
+            if self._questions:
+                self._answer_questions()
 
     def _advance(self) -> None:
         run = self._run
@@ -285,6 +301,39 @@ class RunDriver:
     def _fail(self, cause: FailureCause.ValueType, error: BaseException) -> None:
         self.evict()
         self._host.task_failed(self, cause, error)
+
+    # -- questions ------------------------------------------------------------------
+
+    def ask(self, question: Question) -> None:
+        """Answer it at the next quiet moment, when everything that the code has
+        had is durable."""
+        self._questions.append(question)
+        self._answer_questions()
+
+    def _answer_questions(self) -> None:
+        if self.dead or not self._opened or self._segment is not None or self._commands:
+            return
+        if self._handed:
+            return
+        waiting, self._questions = self._questions, []
+        while waiting:
+            question = waiting.pop(0)
+            if not question.fits(self._run):
+                self._questions.append(question)
+            elif not question.put_to(self._run, self._name, self._host.guard):
+                self._turn_away(waiting)
+                self.evict()
+                self._host.spoiled(self)
+                return
+        if not self.dispatch:
+            # What they wait for comes with a task, and that may go elsewhere.
+            self._turn_away(self._questions)
+
+    @staticmethod
+    def _turn_away(questions: list[Question]) -> None:
+        for question in questions:
+            question.not_cached()
+        questions.clear()
 
     # -- what leaves, and when -------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sched_sdk._worker.activity_runner import ActivityRunner
 from sched_sdk._worker.connection import WorkerConnection
 from sched_sdk._worker.outbox import Outbox
+from sched_sdk._worker.query_runner import QueryRunner
 from sched_sdk._worker.step_runner import StepRunner
 from sched_sdk._worker.tally import Load
 from sched_sdk._worker.watchdog import Unwatched, Watchdog
@@ -78,6 +79,9 @@ class WorkerSession:
             channel=self._channel,
             changed=self._changed.set,
         )
+        self._queries = QueryRunner(
+            registry, self._outbox, self._watchdog.guard, self._workflows, channel=self._channel
+        )
         self._activities = ActivityRunner(
             registry, self._outbox, tally, machine, maximum_concurrent=hello.activity_slots
         )
@@ -88,6 +92,7 @@ class WorkerSession:
             await self._connection.run()
         finally:
             self._renewal.cancel()
+            await self._queries.close()
             await self._workflows.hand_everything_back()
             await self._activities.close()
             self._steps.close()
@@ -163,6 +168,8 @@ class WorkerSession:
             self._activities.receive_tasks(frame.activity_tasks)
         if frame.workflow_tasks:
             self._workflows.receive_tasks(frame.workflow_tasks)
+        if frame.queries:
+            self._queries.receive(frame.queries)
         if frame.cancel_activities:
             self._activities.receive_cancels(frame.cancel_activities)
         if frame.lost_activities:

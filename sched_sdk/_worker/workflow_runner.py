@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import grpc.aio
 
 from sched_sdk._client.transport import call_details
 from sched_sdk._failures import failure_from_exception
 from sched_sdk._worker.cache import RunCache
+from sched_sdk._worker.callbacks import in_callback
+from sched_sdk._worker.histories import SLICE_EVENTS, history_slices
 from sched_sdk._worker.outbox import TASK_FAILURES, encode_entry
 from sched_sdk._worker.run_driver import RunDriver
 from sched_sdk.api.v1 import history_pb2, worker_service_pb2
@@ -23,11 +25,12 @@ from sched_sdk.errors import SchedError
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from sched_sdk._replay.steps import StepCall, StepOutcome
     from sched_sdk._worker.activations import ActivationGuard
     from sched_sdk._worker.outbox import Outbox
+    from sched_sdk._worker.questions import Question
     from sched_sdk._worker.registry import Registry
     from sched_sdk._worker.run_driver import FailureCause
     from sched_sdk._worker.step_runner import StepRunner
@@ -36,12 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkflowRunner"]
 
-T = TypeVar("T")
-
 logger = logging.getLogger("sched.worker")
 
-_GET_TASK_HISTORY = "/sched.v1.WorkerService/GetTaskHistory"
-_SLICE_EVENTS = 2_000
 _SDK_ERROR = history_pb2.WORKFLOW_TASK_FAILURE_CAUSE_SDK_ERROR
 
 
@@ -102,6 +101,14 @@ class WorkflowRunner:
         for dispatch in dispatches:
             self._failures.pop(dispatch, None)
 
+    def ask(self, question: Question) -> None:
+        """Put a question to the cached instance of its run."""
+        driver = self._cache.find(question.task.run_id)
+        if driver is None:
+            question.not_cached()
+        else:
+            driver.ask(question)
+
     def unacknowledged(self) -> Iterator[bytes]:
         """What a new stream begins with."""
         yield from self._failures.values()
@@ -142,12 +149,7 @@ class WorkflowRunner:
                 return
             self._drop(driver)
         first = task.events[0] if task.events else b""
-        if (
-            task.full_history
-            and not task.more_pages
-            and len(task.events) <= _SLICE_EVENTS
-            and first
-        ):
+        if task.full_history and not task.more_pages and len(task.events) <= SLICE_EVENTS and first:
             driver = self._new_driver(task, first)
             if task.base == 0 or driver.replay(task.events):
                 driver.open(task.events if task.base == 0 else (), task.last_event_id)
@@ -185,15 +187,13 @@ class WorkflowRunner:
     async def _load(self, task: WorkflowTask) -> None:
         driver: RunDriver | None = None
         try:
-            async for events in self._history(task):
-                for start in range(0, len(events), _SLICE_EVENTS):
-                    part = events[start : start + _SLICE_EVENTS]
-                    if driver is None:
-                        driver = self._new_driver(task, part[0])
-                    if not await self._in_callback(driver.replay, part):
-                        return
+            async for events in history_slices(task, self._channel()):
+                if driver is None:
+                    driver = self._new_driver(task, events[0])
+                if not await in_callback(driver.replay, events):
+                    return
             if driver is not None:
-                await self._in_callback(driver.open, (), task.last_event_id)
+                await in_callback(driver.open, (), task.last_event_id)
         except grpc.aio.AioRpcError as error:
             logger.warning(
                 "the history of workflow %s could not be read (%s); its task goes back",
@@ -201,7 +201,7 @@ class WorkflowRunner:
                 call_details(error),
                 extra=_about(task),
             )
-            await self._in_callback(self._give_up_loading, task, driver)
+            await in_callback(self._give_up_loading, task, driver)
         except SchedError as error:
             logger.error("workflow %s: %s", task.workflow_id, error, extra=_about(task))
         finally:
@@ -209,51 +209,6 @@ class WorkflowRunner:
             if known is not None and known[0] is task:
                 del self._loading[task.run_id]
                 self._changed()
-
-    async def _history(self, task: WorkflowTask) -> AsyncIterator[Sequence[bytes]]:
-        """The history in pages, from the first event to the task's last."""
-        last = 0
-        if task.full_history:
-            yield task.events
-            last = len(task.events)  # ids have no gaps
-            if not task.more_pages:
-                return
-        channel = self._channel()
-        if channel is None:
-            return  # the stream is gone, and the task with it
-        pages = channel.unary_stream(
-            _GET_TASK_HISTORY,
-            request_serializer=worker_service_pb2.GetTaskHistoryRequest.SerializeToString,
-            response_deserializer=worker_service_pb2.TaskHistoryPage.FromString,
-        )(
-            worker_service_pb2.GetTaskHistoryRequest(
-                run_id=task.run_id, after_event_id=last, last_event_id=task.last_event_id
-            )
-        )
-        try:
-            async for page in pages:
-                if page.events:
-                    yield page.events
-        finally:
-            pages.cancel()
-
-    async def _in_callback(self, function: Callable[..., T], *args: object) -> T:
-        """Workflow code runs on a loop of its own, which must not begin inside
-        an asyncio task of this one."""
-        future: asyncio.Future[T] = self.loop.create_future()
-
-        def call() -> None:
-            if future.cancelled():
-                return
-            try:
-                result = function(*args)
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        self.loop.call_soon(call)
-        return await future
 
     def _give_up_loading(self, task: WorkflowTask, driver: RunDriver | None) -> None:
         if driver is not None:
@@ -289,6 +244,13 @@ class WorkflowRunner:
 
     def discard(self, driver: RunDriver) -> None:
         self._cache.remove(driver)
+
+    def spoiled(self, driver: RunDriver) -> None:
+        if driver.dispatch:
+            self.hand_back(driver)
+        else:
+            self._cache.remove(driver)
+            self._outbox.evicted(driver.run_id)
 
     def hand_back(self, driver: RunDriver) -> None:
         self.tally.workflow_tasks["returned"] += 1
@@ -341,7 +303,7 @@ class WorkflowRunner:
 
     async def hand_everything_back(self) -> None:
         """The worker stops: what is not answered goes to others."""
-        await self._in_callback(self._hand_back_all)
+        await in_callback(self._hand_back_all)
 
     def _hand_back_all(self) -> None:
         for run_id in list(self._loading):

@@ -29,6 +29,9 @@ _CODES: dict[str, grpc.StatusCode] = {
     "UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
     "INTERNAL": grpc.StatusCode.INTERNAL,
     "CANCELED": grpc.StatusCode.CANCELLED,
+    "QUERY_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
+    "QUERY_FAILED": grpc.StatusCode.FAILED_PRECONDITION,
+    "NO_WORKER": grpc.StatusCode.FAILED_PRECONDITION,
 }
 
 
@@ -50,6 +53,8 @@ def call_error(error: BaseException) -> pb.CallError:
         code=code,
         reason=common_pb2.ErrorReason.Value(f"ERROR_REASON_{reason}"),
         message=message,
+        failure=getattr(error, "failure", None),
+        known_queries=getattr(error, "known", ()),
     )
 
 

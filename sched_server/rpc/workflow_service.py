@@ -95,6 +95,9 @@ class WorkflowService(rpc.WorkflowServiceServicer):
     async def ResetWorkflow(self, request: Any, context: Context) -> Any:  # noqa: N802
         return await self._unary("reset_workflow", request, context)
 
+    async def QueryWorkflow(self, request: Any, context: Context) -> Any:  # noqa: N802
+        return await self._unary("query_workflow", request, context)
+
     async def GetHistory(  # noqa: N802
         self, request: pb.GetHistoryRequest, context: Context
     ) -> pb.GetHistoryResponse:

@@ -56,6 +56,11 @@ async def test_signals_and_timers() -> None:
         pass
 
 
+async def test_queries() -> None:
+    async with running("queries"):
+        pass
+
+
 async def test_errors_and_retries() -> None:
     async with running("errors-and-retries"):
         pass

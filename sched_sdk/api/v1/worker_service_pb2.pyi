@@ -740,12 +740,15 @@ class QueryTask(_message.Message):
     run_id: _builtins.str
     name: _builtins.str
     last_event_id: _builtins.int
-    """The state to answer from: everything up to this id has been handed to code."""
+    """The state to answer from: everything up to this id has been handed to code.
+    With `full_history`, the id of the history's last event.
+    """
     base: _builtins.int
     """The id of the last WorkflowTaskCompleted."""
     full_history: _builtins.bool
-    """False: to be answered by the cached instance, which stands at `base`, or
-    else with `not_cached`. True: `events` is the history from the start.
+    """False: to be answered by the cached instance once it stands at `base` (or
+    behind it) with nothing unacknowledged, or else with `not_cached`.
+    True: `events` is the history from the start.
     """
     more_pages: _builtins.bool
     """The rest is to be read with GetTaskHistory."""

@@ -233,20 +233,34 @@ class CallError(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    KNOWN_QUERIES_FIELD_NUMBER: _builtins.int
     code: _builtins.int
     """A gRPC status code."""
     reason: _common_pb2.ErrorReason.ValueType
     message: _builtins.str
+    @_builtins.property
+    def failure(self) -> _common_pb2.Failure:
+        """What the workflow's code raised (QUERY_FAILED), or why it cannot go on
+        (NO_WORKER). Unary calls have it in the message only.
+        """
+
+    @_builtins.property
+    def known_queries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The queries that the workflow has (QUERY_NOT_FOUND)."""
+
     def __init__(
         self,
         *,
         code: _builtins.int = ...,
         reason: _common_pb2.ErrorReason.ValueType = ...,
         message: _builtins.str = ...,
+        failure: _common_pb2.Failure | None = ...,
+        known_queries: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "failure", b"failure", "known_queries", b"known_queries", "message", b"message", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -547,6 +561,7 @@ class QueryWorkflowRequest(_message.Message):
     name: _builtins.str
     """`__stack`: where each coroutine of the workflow waits, and on what.
     `__details`: the text the workflow set for people.
+    `__queries`: the queries there are, with their parameters.
     """
     @_builtins.property
     def input(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Payload]: ...

@@ -94,6 +94,11 @@ class WorkflowServiceStub:
                 request_serializer=sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowRequest.SerializeToString,
                 response_deserializer=sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowResponse.FromString,
                 _registered_method=True)
+        self.QueryWorkflow = channel.unary_unary(
+                '/sched.v1.WorkflowService/QueryWorkflow',
+                request_serializer=sched_dot_v1_dot_workflow__service__pb2.QueryWorkflowRequest.SerializeToString,
+                response_deserializer=sched_dot_v1_dot_workflow__service__pb2.QueryWorkflowResponse.FromString,
+                _registered_method=True)
 
 
 class WorkflowServiceServicer:
@@ -176,6 +181,13 @@ class WorkflowServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def QueryWorkflow(self, request, context):
+        """Asks the code of a run, open or closed; changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkflowServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -238,6 +250,11 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.ResetWorkflow,
                     request_deserializer=sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowRequest.FromString,
                     response_serializer=sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowResponse.SerializeToString,
+            ),
+            'QueryWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.QueryWorkflow,
+                    request_deserializer=sched_dot_v1_dot_workflow__service__pb2.QueryWorkflowRequest.FromString,
+                    response_serializer=sched_dot_v1_dot_workflow__service__pb2.QueryWorkflowResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -564,6 +581,33 @@ class WorkflowService:
             '/sched.v1.WorkflowService/ResetWorkflow',
             sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowRequest.SerializeToString,
             sched_dot_v1_dot_workflow__service__pb2.ResetWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QueryWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sched.v1.WorkflowService/QueryWorkflow',
+            sched_dot_v1_dot_workflow__service__pb2.QueryWorkflowRequest.SerializeToString,
+            sched_dot_v1_dot_workflow__service__pb2.QueryWorkflowResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,8 @@ class WorkflowServiceStub:
     CountWorkflows: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.CountWorkflowsRequest, _workflow_service_pb2.CountWorkflowsResponse]
     ResetWorkflow: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.ResetWorkflowRequest, _workflow_service_pb2.ResetWorkflowResponse]
     """Begin a new run from an earlier point of a run's history."""
+    QueryWorkflow: _grpc.UnaryUnaryMultiCallable[_workflow_service_pb2.QueryWorkflowRequest, _workflow_service_pb2.QueryWorkflowResponse]
+    """Asks the code of a run, open or closed; changes nothing."""
 
 @_typing.type_check_only
 class WorkflowServiceAsyncStub(WorkflowServiceStub):
@@ -72,6 +74,8 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     CountWorkflows: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.CountWorkflowsRequest, _workflow_service_pb2.CountWorkflowsResponse]  # type: ignore[assignment]
     ResetWorkflow: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ResetWorkflowRequest, _workflow_service_pb2.ResetWorkflowResponse]  # type: ignore[assignment]
     """Begin a new run from an earlier point of a run's history."""
+    QueryWorkflow: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.QueryWorkflowRequest, _workflow_service_pb2.QueryWorkflowResponse]  # type: ignore[assignment]
+    """Asks the code of a run, open or closed; changes nothing."""
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -162,5 +166,13 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_service_pb2.ResetWorkflowResponse, _abc.Awaitable[_workflow_service_pb2.ResetWorkflowResponse]]:
         """Begin a new run from an earlier point of a run's history."""
+
+    @_abc_1.abstractmethod
+    def QueryWorkflow(
+        self,
+        request: _workflow_service_pb2.QueryWorkflowRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_service_pb2.QueryWorkflowResponse, _abc.Awaitable[_workflow_service_pb2.QueryWorkflowResponse]]:
+        """Asks the code of a run, open or closed; changes nothing."""
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

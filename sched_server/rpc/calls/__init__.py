@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .change import cancel_workflow, signal_workflow, terminate_workflow
 from .describe import describe_workflow
 from .listing import count_workflows, list_workflows
+from .query import query_workflow
 from .reset import reset_workflow
 from .result import get_workflow_result
 from .start import start_workflow
@@ -30,6 +31,7 @@ CALLS: dict[str, Callable[[Engine, Any], Awaitable[Any]]] = {
     "list_workflows": list_workflows,
     "count_workflows": count_workflows,
     "reset_workflow": reset_workflow,
+    "query_workflow": query_workflow,
 }
 
 __all__ = ["CALLS"]

@@ -79,6 +79,7 @@ def _workflow_task(engine: Engine, execution: Execution) -> pb.PendingWorkflowTa
     message = pb.PendingWorkflowTask(
         attempt=task.attempt,
         due_time_us=task.due_us,
+        queue_has_workers=engine.workers.polls(execution.state.task_queue),
         has_worker=engine.workers.serves(engine.group.workflow_key(execution.state)),
         last_failure_cause=task.failure_cause,  # type: ignore[arg-type]
     )
@@ -106,6 +107,7 @@ def _activity(engine: Engine, seq: int, activity: Activity) -> pb.PendingActivit
         attempt=record.attempt,
         maximum_attempts=scheduled.retry.maximum_attempts,
         has_worker=engine.workers.serves(key),
+        queue_has_workers=engine.workers.polls(scheduled.task_queue),
         identity=record.identity if started else "",
         scheduled_time_us=activity.scheduled_us,
         started_time_us=record.started_us if started else 0,
