@@ -57,6 +57,11 @@ class Code:
         meaning = self.meaning(node)
         return "" if meaning is None else meaning.origin
 
+    def library_name(self, node: ast.expr) -> str:
+        """The dotted name of what is not the project's own; empty for what is."""
+        meaning = self.meaning(node)
+        return "" if meaning is None or meaning.definition is not None else meaning.origin
+
     def parent(self, node: ast.AST) -> ast.AST | None:
         return self.module.parents.get(node)
 

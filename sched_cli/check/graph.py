@@ -18,7 +18,7 @@ from sched_cli.check.findings import Call
 from sched_cli.check.scopes import Class, Function
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from sched_cli.check.names import Names
 
@@ -35,12 +35,14 @@ _CONSTRUCTION = ("__init__", "__post_init__")
 _MAXIMUM_CALLS = 20
 
 
-def workflow_code(workflows: Iterable[Function], names: Names) -> list[Code]:
+def workflow_code(workflows: Sequence[Function], names: Names) -> list[Code]:
     """All workflow code, each piece once, with the shortest way that leads to it."""
     waiting: deque[Code] = deque()
     known: dict[Function, Code] = {}
     for workflow in workflows:
         mark_context(workflow)
+    names.forget()
+    for workflow in workflows:
         known[workflow] = Code(workflow, names, workflow.name, ())
         waiting.append(known[workflow])
     while waiting:
@@ -184,5 +186,6 @@ def _pass_contexts(code: Code, node: ast.expr, function: Function) -> bool:
         parameter.arg in new and parameter.annotation is None for parameter in function.parameters()
     ):
         function.contexts |= new
+        code.names.forget()
         return True
     return False

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sched_cli.check.project import Project
 
 CONTEXT = "sched_sdk.WorkflowContext"
-_MAXIMUM_DEPTH = 16
+_MAXIMUM_DEPTH = 40
 
 # Wrappers that say nothing about what a value is.
 _TRANSPARENT = frozenset(
@@ -104,6 +104,11 @@ class Names:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._known: dict[tuple[Scope, str], Meaning | None] = {}
+
+    def forget(self) -> None:
+        """Begin anew, because something was learnt that names may depend on."""
+        self._known.clear()
 
     # -- scopes
 
@@ -165,6 +170,15 @@ class Names:
         if found is None:
             return Meaning(f"builtins.{name}") if hasattr(builtins, name) else None
         where, bindings = found
+        key = (where, name)
+        if key not in self._known:
+            self._known[key] = None  # what it means while that is being found out: `x = x + 1`
+            self._known[key] = self._of_bindings(name, bindings, where, depth)
+        return self._known[key]
+
+    def _of_bindings(
+        self, name: str, bindings: list[Binding], where: Scope, depth: int
+    ) -> Meaning | None:
         imports = [binding for binding in bindings if binding.kind is BindingKind.IMPORT]
         if imports and where.owner is None:
             bindings = imports[:1]  # `except ImportError: requests = None` does not hide it

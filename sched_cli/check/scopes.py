@@ -203,6 +203,12 @@ class _Binder(ast.NodeVisitor):
         if node.value is not None:
             self.visit(node.value)
 
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        """`x += 1` gives x a new value, not a new meaning."""
+        if not isinstance(node.target, ast.Name):
+            self.visit(node.target)
+        self.visit(node.value)
+
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
         self._assign(node.target, node, node.value)
         self.visit(node.value)

@@ -22,7 +22,7 @@ UNAWAITED = Rule(
 RULES = (UNAWAITED,)
 
 # queue_activity is not among them: a handle that is never awaited is fire and forget.
-_CONTEXT_METHODS = frozenset({"sleep", "step", "wait_for", "wait_for_signal"})
+CONTEXT_METHODS = frozenset({"sleep", "step", "wait_for", "wait_for_signal"})
 _ASYNCIO = frozenset({f"asyncio.{name}" for name in ("sleep", "wait", "wait_for")})
 
 
@@ -43,7 +43,7 @@ def check(code: Code) -> Iterator[Problem]:
 def _needs_await(code: Code, call: ast.Call) -> bool:
     method = code.context_method(call)
     if method:
-        return method in _CONTEXT_METHODS
+        return method in CONTEXT_METHODS
     meaning = code.meaning(call.func)
     if meaning is None:
         return False

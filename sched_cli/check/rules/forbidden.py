@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from sched_cli.check.code import Code
     from sched_cli.check.findings import Rule
 
-# In the libraries that are forbidden as a whole, these only describe something.
-_HARMLESS_ENDINGS = ("Error", "Exception", "Warning", "Timeout", "Limits", "URL", "Headers")
+# In what is forbidden as a whole, these only describe something.
+_HARMLESS_ENDINGS = ("Error", "Exception", "Warning", "compare_digest", "list2cmdline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Forbidden:
     calls: frozenset[str]
     """Dotted names of what must not be called."""
     packages: tuple[str, ...] = ()
-    """Everything in these must not be called, but for errors and descriptions."""
+    """Modules and classes of which nothing must be called, but for errors."""
     values: frozenset[str] = frozenset()
     """Dotted names that must not be read either."""
     verb: str = ""
@@ -53,13 +53,13 @@ def forbidden_names(code: Code, lists: Iterable[Forbidden]) -> Iterator[Problem]
     lists = tuple(lists)
     for node in code.nodes:
         if isinstance(node, ast.Call):
-            origin = code.origin(node.func)
+            origin = code.library_name(node.func)
             found = next((item for item in lists if origin and item.forbids_call(origin)), None)
             if found is not None and not _is_chained(code, node, found):
                 shown = f"{_shown(node.func, origin)}()"
                 yield _problem(found, node, shown, origin)
         elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-            origin = code.origin(node)
+            origin = code.library_name(node)
             found = next((item for item in lists if origin in item.values), None)
             if found is not None:
                 yield _problem(found, node, _shown(node, origin), origin)
@@ -71,7 +71,7 @@ def _is_chained(code: Code, node: ast.Call, forbidden: Forbidden) -> bool:
     outer = code.parent(parent) if isinstance(parent, ast.Attribute) else None
     if not isinstance(outer, ast.Call) or outer.func is not parent:
         return False
-    return forbidden.forbids_call(code.origin(outer.func))
+    return forbidden.forbids_call(code.library_name(outer.func))
 
 
 def _problem(forbidden: Forbidden, node: ast.AST, shown: str, origin: str) -> Problem:

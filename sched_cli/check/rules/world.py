@@ -120,6 +120,39 @@ def _use_asyncio(origin: str) -> str:
     return ""
 
 
+_DATABASES = (
+    "psycopg.AsyncConnection",
+    "psycopg.Connection",
+    "psycopg_pool.AsyncConnectionPool",
+    "psycopg_pool.ConnectionPool",
+    "pymongo.MongoClient",
+    "sqlite3.Connection",
+)
+_HTTP_METHODS = "delete get head options patch post put request"
+_NETWORK_CLIENTS = (
+    "aiohttp.ClientSession",
+    "ftplib.FTP",
+    "ftplib.FTP_TLS",
+    "http.client.HTTPConnection",
+    "http.client.HTTPSConnection",
+    "httpx.AsyncClient",
+    "httpx.Client",
+    "imaplib.IMAP4",
+    "imaplib.IMAP4_SSL",
+    "poplib.POP3",
+    "poplib.POP3_SSL",
+    "redis.Redis",
+    "redis.StrictRedis",
+    "redis.asyncio.Redis",
+    "requests.Session",
+    "sched_sdk.Client",
+    "sched_sdk.SyncClient",
+    "smtplib.SMTP",
+    "smtplib.SMTP_SSL",
+    "socket.socket",
+    "urllib3.PoolManager",
+)
+
 _LISTS = (
     Forbidden(
         CLOCK,
@@ -194,20 +227,24 @@ _LISTS = (
             "rmdir stat symlink_to touch unlink walk write_bytes write_text",
         )
         | names("glob", "glob iglob")
-        | names("sqlite3", "connect Connection.execute Connection.commit Connection.executemany")
+        | names("sqlite3", "connect")
         | names("io.TextIOWrapper", "read readline readlines write writelines close")
         | names("sqlalchemy", "create_engine")
         | names("sqlalchemy.ext.asyncio", "create_async_engine")
-        | names("aiofiles", "open"),
-        packages=("shutil", "tempfile", "psycopg", "psycopg2", "asyncpg", "pymongo", "aiosqlite"),
+        | names("aiofiles", "open")
+        | names("aiosqlite", "connect")
+        | names("asyncpg", "connect create_pool")
+        | names("psycopg", "connect")
+        | names("psycopg2", "connect")
+        | frozenset(_DATABASES),
+        packages=("shutil", "tempfile", *_DATABASES),
         verb="touches the world outside, again in every replay",
     ),
     Forbidden(
         NETWORK,
         names(
             "socket",
-            "socket create_connection create_server getaddrinfo gethostbyname socketpair "
-            "gethostbyaddr",
+            "create_connection create_server getaddrinfo gethostbyname socketpair gethostbyaddr",
         )
         | names("asyncio", "open_connection open_unix_connection start_server start_unix_server")
         | names(
@@ -216,22 +253,14 @@ _LISTS = (
             "getaddrinfo sock_connect",
         )
         | names("urllib.request", "urlopen urlretrieve build_opener")
-        | names("http.client", "HTTPConnection HTTPSConnection")
-        | names("sched_sdk", "Client Client.connect SyncClient SyncClient.connect"),
-        packages=(
-            "aiohttp",
-            "boto3",
-            "ftplib",
-            "httpx",
-            "imaplib",
-            "poplib",
-            "redis",
-            "requests",
-            "smtplib",
-            "socket.socket",
-            "urllib3",
-            "websockets",
-        ),
+        | names("boto3", "client resource session.Session Session")
+        | names("httpx", _HTTP_METHODS + " stream")
+        | names("redis", "from_url")
+        | names("requests", _HTTP_METHODS + " session")
+        | names("urllib3", "request")
+        | names("websockets", "connect serve")
+        | frozenset(_NETWORK_CLIENTS),
+        packages=_NETWORK_CLIENTS,
         verb="uses the network, again in every replay",
         instead=lambda origin: (
             "Use the context for what concerns other workflows, or call the client in an activity."

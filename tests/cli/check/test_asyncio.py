@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
+from sched_cli.check.rules import coroutines
+from sched_sdk import WorkflowContext
 from tests.cli.check.judging import in_workflow, judge
 
 HEAD = """
@@ -34,6 +37,18 @@ def test_coroutines_that_are_dropped(tmp_path: Path) -> None:
         pass
     """
     judge(tmp_path, app=in_workflow(body, HEAD))
+
+
+def test_everything_of_the_context_that_must_be_awaited_is_known() -> None:
+    awaitable = {
+        name
+        for name, member in inspect.getmembers(WorkflowContext, inspect.isfunction)
+        if not name.startswith("_")
+        and str(inspect.signature(member).return_annotation).startswith(
+            ("Coroutine", "asyncio.Future")
+        )
+    }
+    assert awaitable == coroutines.CONTEXT_METHODS
 
 
 def test_what_is_awaited_or_means_to_run_by_itself(tmp_path: Path) -> None:

@@ -210,6 +210,52 @@ def test_recursion_and_circular_imports_end(tmp_path: Path) -> None:
     )
 
 
+def test_names_that_are_made_of_each_other_take_no_time(tmp_path: Path) -> None:
+    lines = "".join(
+        f"    {a} = {a} | {b}\n    {b} = {b} - {a}\n    {a} = {b}.union({a})\n"
+        for a, b in ("xy", "yz", "zx")
+        for _ in range(10)
+    )
+    source = f"""
+@workflow
+async def flow(ctx: WorkflowContext, names: list[str]) -> None:
+    x = y = z = set(names)
+{lines}
+    x |= {{"a"}}
+    ctx.sleep(x)  #! SCH201
+"""
+    judge(tmp_path, app=source)
+
+
+def test_a_context_that_an_object_keeps(tmp_path: Path) -> None:
+    judge(
+        tmp_path,
+        app="""
+        from dataclasses import dataclass
+
+        class Kept:
+            def __init__(self, context):
+                self.context = context
+
+            async def run(self) -> None:
+                self.context.sleep(1)  #! SCH201
+
+        @dataclass
+        class Declared:
+            context: WorkflowContext
+
+            async def run(self) -> None:
+                self.context.sleep(1)  #! SCH201
+
+        @workflow
+        async def flow(ctx: WorkflowContext) -> None:
+            await Kept(ctx).run()
+            declared = Declared(ctx)
+            await declared.run()
+        """,
+    )
+
+
 def test_one_place_is_told_once(tmp_path: Path) -> None:
     judge(
         tmp_path,

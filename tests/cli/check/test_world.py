@@ -47,6 +47,11 @@ from tests.cli.check.judging import in_workflow, judge
         ("import sqlite3", "sqlite3.connect('names.db')", "SCH106"),
         ("import requests", "requests.get('https://example.com')", "SCH107"),
         ("import httpx", "httpx.AsyncClient()", "SCH107"),
+        ("import requests\nSESSION = requests.Session()", "SESSION.get('x')", "SCH107"),
+        ("import redis", "redis.Redis().get('x')", "SCH107"),
+        ("import aiohttp", "aiohttp.ClientSession()", "SCH107"),
+        ("import boto3", "boto3.client('s3')", "SCH107"),
+        ("import psycopg", "psycopg.connect('x')", "SCH106"),
         ("from urllib.request import urlopen", "urlopen('https://example.com')", "SCH107"),
         ("import socket", "socket.create_connection(('example.com', 80))", "SCH107"),
         ("import asyncio", "await asyncio.open_connection('example.com', 80)", "SCH107"),
@@ -94,6 +99,8 @@ HARMLESS = """
     except (requests.HTTPError, subprocess.CalledProcessError, socket.timeout):
         pass
     httpx.Timeout(3)
+    boto3.dynamodb.conditions.Key("x").eq(1)
+    secrets.compare_digest("a", "b")
     asyncio.Queue(); asyncio.Lock(); asyncio.get_running_loop().time()
     print(names)
 """
@@ -101,7 +108,7 @@ HARMLESS = """
 
 def test_what_is_the_same_in_replay_is_left_alone(tmp_path: Path) -> None:
     head = """
-        import asyncio, httpx, os, random, requests, socket, subprocess, time, uuid
+        import asyncio, boto3, httpx, secrets, os, random, requests, socket, subprocess, time, uuid
         from datetime import datetime
         from pathlib import Path
     """
@@ -162,6 +169,19 @@ def test_an_own_thing_of_the_same_name_is_no_clock(tmp_path: Path) -> None:
             random()
             open = len
             open("x")
+        """,
+    )
+
+
+def test_an_own_module_named_like_a_library_is_followed(tmp_path: Path) -> None:
+    judge(
+        tmp_path,
+        app=in_workflow("requests.get('x')", head="import requests"),
+        requests="""
+        import time
+
+        def get(name: str) -> float:
+            return time.time()  #! SCH101
         """,
     )
 
