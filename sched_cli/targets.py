@@ -20,8 +20,12 @@ import sys
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sched_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Folders that hold no code of the app: environments, caches, build products.
 IGNORED_FOLDERS = frozenset(
@@ -151,13 +155,16 @@ def similar_files(path: Path) -> str:
 
 def code_folders(root: Path) -> list[Path]:
     """`root` and the folders below it that may hold code of the app."""
-    found: list[Path] = []
+    return list(walk_code_folders(root))
+
+
+def walk_code_folders(root: Path) -> Iterator[Path]:
+    """The same, one after the other, for those who may stop early."""
     for folder, folders, _ in os.walk(root):
         folders[:] = sorted(
             name for name in folders if name not in IGNORED_FOLDERS and not name.startswith(".")
         )
-        found.append(Path(folder))
-    return found
+        yield Path(folder)
 
 
 def python_files(root: Path) -> list[Path]:

@@ -8,11 +8,12 @@ and nothing is known of a library but its name.
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sched_cli.check.scopes import build_scopes
 from sched_cli.check.syntax import Module, UnparsableError, parse
-from sched_cli.targets import is_app_source, python_files
+from sched_cli.targets import is_app_source, walk_code_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from sched_cli.check.sources import SourceFile
 
-# How many files of a folder are read to learn which activities it declares.
-_MAXIMUM_NEIGHBOURS = 2000
+# How many folders are searched to learn which activities a project declares.
+_MAXIMUM_FOLDERS = 500
 
 
 class Project:
@@ -67,23 +68,23 @@ class Project:
     def _parse(self, path: Path, root: Path, name: str) -> Module:
         if path not in self._modules:
             module = parse(path, root, name)
-            build_scopes(module)
+            try:
+                build_scopes(module)
+            except RecursionError as error:
+                raise UnparsableError(f"{module.shown}:1: this is nested too deeply.") from error
             self._modules[path] = module
             self._by_name.setdefault((root, name), module)
         return self._modules[path]
 
     def neighbours(self) -> Iterator[Module]:
         """Every other module below the roots that may declare an activity: another
-        worker may serve it. One that cannot be parsed is not asked for, so it is left out."""
-        paths = (path for root in self._roots for path in python_files(root))
-        for count, path in enumerate(paths):
-            if count >= _MAXIMUM_NEIGHBOURS:
-                return
-            if path in self._modules or b"activity" not in path.read_bytes():
-                continue
-            root = next(root for root in self._roots if path.is_relative_to(root))
-            name = ".".join(path.relative_to(root).with_suffix("").parts)
-            try:
-                yield self._parse(path, root, name)
-            except UnparsableError:
-                continue
+        worker may serve it. One that cannot be read is not asked for, so it is left out."""
+        for root in self._roots:
+            folders = islice(walk_code_folders(root), _MAXIMUM_FOLDERS)
+            for path in (path for folder in folders for path in sorted(folder.glob("*.py"))):
+                name = ".".join(path.relative_to(root).with_suffix("").parts)
+                try:
+                    if path not in self._modules and b"activity" in path.read_bytes():
+                        yield self._parse(path, root, name)
+                except (OSError, UnparsableError):
+                    continue

@@ -122,8 +122,10 @@ def test_an_unknown_rule(option: str) -> None:
         (b"x = '\xff'\n", "app.py:1: SyntaxError: "),
         (b"# coding: klingon\n", "app.py:1: SyntaxError: "),
         (b"x = 1\0\n", "app.py:1: "),
+        (b"x = 1" + b" + 1" * 2000, "app.py:1: this is nested too deeply."),
         (b"x = " + b"(" * 500 + b"1" + b")" * 500, "app.py:1: "),
     ],
+    ids=("syntax", "open", "bytes", "encoding", "null", "long", "deep"),
 )
 def test_a_file_that_cannot_be_parsed(text: bytes, said: str) -> None:
     Path("app.py").write_bytes(text)
