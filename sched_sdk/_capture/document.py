@@ -123,9 +123,9 @@ def parse_capture(text: str, source: str) -> CapturedHistory:
         events=events,
         sched_version=str(data.get("sched_version", "")),
         captured_time_us=_captured_time(data),
-        redactions=tuple(map(str, data.get("redactions", ()))),
+        redactions=_texts(data, "redactions", source),
         redacted={
-            event["event_id"]: tuple(event["redacted"])
+            event["event_id"]: _texts(event, "redacted", source)
             for event in data["events"]
             if event.get("redacted")
         },
@@ -148,6 +148,10 @@ def _parse_json(text: str, source: str) -> Any:
         raise CaptureError(
             f"{source} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}."
         ) from None
+    except RecursionError:
+        raise CaptureError(f"{source} is nested too deeply for a captured history.") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise CaptureError(f"{source} cannot be read: {error}.") from None
 
 
 def _check_version(data: dict[str, Any], source: str) -> None:
@@ -167,6 +171,13 @@ def _captured_time(data: dict[str, Any]) -> int:
         return time_from_iso(data["captured_time"])
     except (KeyError, TypeError, ValueError):
         return 0  # nothing depends on it
+
+
+def _texts(data: dict[str, Any], name: str, source: str) -> tuple[str, ...]:
+    texts = data.get(name, [])
+    if not isinstance(texts, list):
+        raise CaptureError(f"{source}: {name} is {texts!r}, not a list.")
+    return tuple(map(str, texts))
 
 
 def _events(data: Any, source: str, *, exact: bool) -> tuple[Event, ...]:

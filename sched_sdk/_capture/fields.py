@@ -134,10 +134,14 @@ def _set_field(
             inner = getattr(message, field.name)
             inner.SetInParent()
             _fill_message(inner, value, encodings, path)
-    elif field.is_repeated:
-        getattr(message, field.name).extend(value)
     else:
-        setattr(message, field.name, _scalar(field, value))
+        try:
+            if field.is_repeated:
+                getattr(message, field.name).extend(value)
+            else:
+                setattr(message, field.name, _scalar(field, value))
+        except (ValueError, OverflowError) as error:
+            raise TypeError from error  # the caller says where it is
 
 
 def _fill_message(
@@ -183,6 +187,8 @@ def _scalar(field: FieldDescriptor, value: Any) -> Any:
     if field.name.endswith("_us"):
         return round(value * 1_000_000)
     if field.enum_type is not None:
+        if not value.isascii():  # protobuf cannot look up half a surrogate pair
+            raise ValueError(value)
         number = field.enum_type.values_by_name.get(_prefix(field.enum_type) + value)
         return int(value) if number is None else number.number
     if isinstance(value, dict):

@@ -91,6 +91,11 @@ def edited(**changes: object) -> str:
     return json.dumps({**json.loads(dump_capture(captured())), **changes})
 
 
+def event(**fields: object) -> str:
+    """A document of one event."""
+    return json.dumps([{"event_id": 1, "time": "2026-01-01T00:00:00Z"} | fields])
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -109,6 +114,17 @@ def edited(**changes: object) -> str:
             "format version 2, written by sched 9.0.0; this sched reads up to version 1. Upgrade",
         ),
         (edited(format_version=3, sched_version=""), "written by sched a newer version"),
+        (edited(redactions=7), "orders.json: redactions is 7, not a list"),
+        ("[" * 200_000, "nested too deeply"),
+        ("9" * 5_000, "orders.json cannot be read: Exceeds the limit"),
+        (
+            event(type="WorkflowTaskFailed", attributes={"cause": "\ud800"}),
+            r"event 1: cause cannot be '\ud800'",
+        ),
+        (
+            event(type="ActivityScheduled", attributes={"start_to_close": float("inf")}),
+            "event 1: start_to_close cannot be inf",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_said_in_a_sentence(text: str, expected: str) -> None:

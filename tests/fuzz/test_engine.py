@@ -11,7 +11,7 @@ from .session import attack
 FRESH = random.SystemRandom().randrange(1 << 32)
 
 
-@pytest.mark.parametrize("seed", [1, 2, FRESH], ids=["first", "second", "fresh"])
+@pytest.mark.parametrize("seed", [1, FRESH], ids=["known", "fresh"])
 async def test_the_engine_outlives_every_attack(seed: int) -> None:
     target = await attack(seed, batches=3)
     told = f"seed {seed} (python -m tests.fuzz --seed {seed}), {target.sent} messages"
