@@ -39,6 +39,7 @@ def build_app() -> typer.Typer:
         engine,
         init,
         migrate,
+        replay,
         version,
         worker,
         workflow,
@@ -65,6 +66,7 @@ def build_app() -> typer.Typer:
     app.command("worker")(worker.worker)
     app.command("check")(check.check)
     app.add_typer(workflow.build_commands(), name="workflow")
+    app.command("replay")(replay.replay)
     app.command("capture")(capture.capture)
     app.command("engine")(engine.engine)
     app.add_typer(migrate.build_commands(), name="migrate")

@@ -214,6 +214,7 @@ class NonDeterminismError(SchedError):
         actual: str = "",
         recorded_call_site: str = "",
         current_call_site: str = "",
+        command: object = None,
     ) -> None:
         super().__init__(message)
         self.event_id = event_id
@@ -224,6 +225,8 @@ class NonDeterminismError(SchedError):
         """What the code does now; empty if it does nothing."""
         self.recorded_call_site = recorded_call_site
         self.current_call_site = current_call_site
+        self.command = command
+        """What the code asked for, as tools of the SDK know it; None for nothing."""
 
 
 class PayloadError(SchedError):

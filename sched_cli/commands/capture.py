@@ -52,7 +52,7 @@ def capture(
         console.say(f"{_summary(captured)} in {output}. Run it: sched replay {output}")
     for redaction, count in counts.items():
         if count == 0:
-            console.say(f"warning: --redact {redaction} found nothing in this history.")
+            console.print_warning(f"--redact {redaction} found nothing in this history.")
 
 
 def _write(path: Path, text: str) -> None:

@@ -66,6 +66,13 @@ def labelled(label: str, text: str, style: str = "") -> None:
     messages().print(lines, soft_wrap=True)
 
 
+def print_warning(text: str) -> None:
+    """What is not as it should be but does not stop anything, on stderr."""
+    from rich.text import Text
+
+    messages().print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
+
+
 def print_error(text: str) -> None:
     """What went wrong, on stderr. Needs no rich where there are no colours."""
     text = redact(text)  # it may repeat what was typed

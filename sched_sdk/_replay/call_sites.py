@@ -15,7 +15,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "NOWHERE",
@@ -24,7 +24,9 @@ __all__ = [
     "format_site",
     "is_user_code",
     "mark_bottom",
+    "raised_at",
     "user_frame",
+    "user_frames",
 ]
 
 # A code object and the offset of an instruction in it.
@@ -63,6 +65,26 @@ def user_frame() -> CallSite:
             return frame.f_code, frame.f_lasti
         frame = frame.f_back
     return NOWHERE
+
+
+def user_frames(depth: int = 1) -> Iterator[FrameType]:
+    """The user's frames of the activation that is running, innermost first."""
+    frame: FrameType | None = sys._getframe(depth)
+    while frame is not None and id(frame.f_code) not in _bottoms:
+        if is_user_code(frame.f_code):
+            yield frame
+        frame = frame.f_back
+
+
+def raised_at(error: BaseException) -> CallSite:
+    """The innermost line of user code that an exception came through."""
+    site: CallSite = NOWHERE
+    trace = error.__traceback__
+    while trace is not None:
+        if is_user_code(trace.tb_frame.f_code):
+            site = (trace.tb_frame.f_code, trace.tb_lasti)
+        trace = trace.tb_next
+    return site
 
 
 def mark_bottom(function: Callable[..., Any]) -> None:

@@ -266,8 +266,8 @@ class FailWorkflow(Command):
 
     kind = "failure of the workflow"
 
-    def __init__(self, failure: common_pb2.Failure) -> None:
-        super().__init__()
+    def __init__(self, failure: common_pb2.Failure, site: CallSite = NOWHERE) -> None:
+        super().__init__(site)
         self.failure = failure
 
     def describe(self) -> str:

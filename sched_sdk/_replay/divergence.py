@@ -13,9 +13,19 @@ from sched_sdk.api.v1 import history_pb2
 from sched_sdk.errors import NonDeterminismError
 
 if TYPE_CHECKING:
-    from sched_sdk._replay.journal import Journal
+    from collections.abc import Sequence
 
-__all__ = ["describe_event", "did_more", "diverged", "unknown_resolution"]
+    from sched_sdk._replay.journal import Journal
+    from sched_sdk._replay.waiting import Wait
+
+__all__ = [
+    "NOTHING_MORE",
+    "describe_event",
+    "did_more",
+    "diverged",
+    "stands_still",
+    "unknown_resolution",
+]
 
 
 class Described(Protocol):
@@ -28,9 +38,11 @@ class Described(Protocol):
     def describe(self) -> str: ...
 
 
+NOTHING_MORE = "nothing more"
+
 _REMEDY = (
-    "Make the code do again what it did, or let the workflows that started before the "
-    "change finish with the old code."
+    "Make the code do again what it did, or guard the change with ctx.patched; "
+    "sched replay shows both sides."
 )
 
 _Type = history_pb2
@@ -98,6 +110,22 @@ def diverged(
         actual=actual,
         recorded_call_site=recorded_site,
         current_call_site=current_site,
+        command=command,
+    )
+
+
+def stands_still(error: NonDeterminismError, waits: Sequence[Wait]) -> NonDeterminismError:
+    """The same error, with the place where the code waits instead."""
+    wait = next((wait for wait in waits if wait.call_site), None)
+    if error.actual or error.current_call_site or wait is None:
+        return error
+    nothing = "the code does nothing there"
+    return NonDeterminismError(
+        str(error).replace(nothing, f"{nothing}; it waits in {wait.function} ({wait.call_site})"),
+        event_id=error.event_id,
+        expected=error.expected,
+        recorded_call_site=error.recorded_call_site,
+        current_call_site=wait.call_site,
     )
 
 
@@ -108,9 +136,10 @@ def did_more(command: Described, event_id: int) -> NonDeterminismError:
         f"history has nothing more of the code before event {event_id}, but the code does "
         f"{actual}{_at(command.call_site)} as well. {_REMEDY}",
         event_id=event_id,
-        expected="nothing more",
+        expected=NOTHING_MORE,
         actual=actual,
         current_call_site=command.call_site,
+        command=command,
     )
 
 

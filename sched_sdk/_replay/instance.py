@@ -34,8 +34,8 @@ class Instance:
         "signals",
     )
 
-    def __init__(self, definition: WorkflowDefinition) -> None:
-        self.journal = Journal()
+    def __init__(self, definition: WorkflowDefinition, journal: Journal | None = None) -> None:
+        self.journal = Journal() if journal is None else journal
         self.loop = new_loop(self.journal)
         self.facts = Facts()
         self.signals = Signals(self.loop)

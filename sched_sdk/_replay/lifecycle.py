@@ -22,7 +22,7 @@ import contextvars
 from typing import TYPE_CHECKING, Any
 
 from sched_sdk._failures import failure_from_exception
-from sched_sdk._replay.call_sites import mark_bottom
+from sched_sdk._replay.call_sites import mark_bottom, raised_at
 from sched_sdk._replay.commands import CancelWorkflow, CompleteWorkflow, FailWorkflow
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class Lifecycle:
         """What the function awaited when it was cancelled, if that is not over yet."""
         self.closing: Command | None = None
         self.closed = False
+
+    @property
+    def main(self) -> asyncio.Task[Any] | None:
+        """The task of the function; None before the start."""
+        return self._main
 
     @property
     def draining(self) -> bool:
@@ -113,7 +118,7 @@ class Lifecycle:
                 return CancelWorkflow(failure_from_exception(cancelled))
             error = cancelled
         if error is not None:
-            return FailWorkflow(failure_from_exception(error))
+            return FailWorkflow(failure_from_exception(error), raised_at(error))
         try:
             return CompleteWorkflow(self._definition.encode_result(main.result()))
         except Exception as unfit:  # whatever the result's own code raises

@@ -7,7 +7,7 @@ may change between deployments: what was recorded stays in force.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sched_sdk._replay.commands import (
     CancelTimer,
@@ -26,9 +26,10 @@ from sched_sdk.api.v1 import history_pb2
 if TYPE_CHECKING:
     from sched_sdk._replay.journal import Journal
 
-__all__ = ["MATCHERS"]
+__all__ = ["MATCHERS", "Matcher"]
 
 Event = history_pb2.HistoryEvent
+Matcher: TypeAlias = Callable[["Journal", Event], None]
 
 _DEPRECATED_PATCH = history_pb2.MarkerRecorded.KIND_DEPRECATED_PATCH
 
@@ -44,9 +45,7 @@ def _activity_scheduled(journal: Journal, event: Event) -> None:
         raise diverged(event, command, journal)
 
 
-def _numbered(
-    kind: type[Command], number: Callable[[Event], int]
-) -> Callable[[Journal, Event], None]:
+def _numbered(kind: type[Command], number: Callable[[Event], int]) -> Matcher:
     def match(journal: Journal, event: Event) -> None:
         command = journal.produced.popleft() if journal.produced else None
         if command.__class__ is not kind or command.seq != number(event):
@@ -66,7 +65,7 @@ def _marker_recorded(journal: Journal, event: Event) -> None:
         raise diverged(event, command, journal)
 
 
-MATCHERS: dict[int, Callable[[Journal, Event], None]] = {
+MATCHERS: dict[int, Matcher] = {
     history_pb2.EVENT_TYPE_ACTIVITY_SCHEDULED: _activity_scheduled,
     history_pb2.EVENT_TYPE_ACTIVITY_CANCEL_REQUESTED: _numbered(
         RequestCancelActivity, lambda event: event.activity_cancel_requested.seq

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sched_sdk._failures import exception_from_failure
+from sched_sdk._replay.matching import MATCHERS
 from sched_sdk._replay.run import WorkflowRun
 from sched_sdk.api.v1 import history_pb2
 from sched_sdk.errors import NonDeterminismError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sched_sdk._definitions import WorkflowDefinition
+    from sched_sdk._replay.matching import Matcher
     from sched_sdk.errors import FailureError
 
 __all__ = ["ReplayResult", "replay_history"]
@@ -41,14 +43,18 @@ class ReplayResult:
 
 
 def replay_history(
-    definition: WorkflowDefinition, events: Sequence[history_pb2.HistoryEvent]
+    definition: WorkflowDefinition,
+    events: Sequence[history_pb2.HistoryEvent],
+    *,
+    matchers: Mapping[int, Matcher] = MATCHERS,
 ) -> ReplayResult:
     """Run the workflow function over a history from its first event.
 
     The history may be complete or that of a running workflow. Of a complete
-    one the code must produce every command and none besides.
+    one the code must produce every command and none besides. `matchers` may
+    look at more than replay itself does.
     """
-    run = WorkflowRun(definition)
+    run = WorkflowRun(definition, matchers=matchers)
     divergence: NonDeterminismError | None = None
     try:
         run.replay(events)

@@ -26,23 +26,25 @@ The worker's part of the bargain, so that replay repeats what happened live:
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sched_sdk._replay.commands import RecordStep
 from sched_sdk._replay.delivery import deliver, hand_recorded_step, is_from_outside
-from sched_sdk._replay.divergence import did_more, diverged
+from sched_sdk._replay.divergence import did_more, diverged, stands_still
 from sched_sdk._replay.eviction import evict
 from sched_sdk._replay.instance import Instance
-from sched_sdk._replay.matching import MATCHERS
+from sched_sdk._replay.matching import MATCHERS, Matcher
 from sched_sdk._replay.waiting import Wait, waits_of
 from sched_sdk.api.v1 import history_pb2
-from sched_sdk.errors import SchedError
+from sched_sdk.errors import NonDeterminismError, SchedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import asyncio
+    from collections.abc import Mapping, Sequence
 
     from sched_sdk._definitions import WorkflowDefinition
     from sched_sdk._replay.facts import Facts
+    from sched_sdk._replay.journal import Journal
     from sched_sdk._replay.steps import StepCall, StepOutcome
     from sched_sdk.api.v1 import common_pb2, worker_service_pb2
 
@@ -59,12 +61,20 @@ class WorkflowRun:
     """See the module. Not safe for use from several threads; activations run
     in plain callbacks, and swap the running loop while they last."""
 
-    def __init__(self, definition: WorkflowDefinition) -> None:
+    def __init__(
+        self,
+        definition: WorkflowDefinition,
+        *,
+        journal: Journal | None = None,
+        matchers: Mapping[int, Matcher] = MATCHERS,
+    ) -> None:
+        """`journal` and `matchers` are for tools that look on."""
         self.base = 0
         """The id of the last WorkflowTaskCompleted applied or acknowledged."""
         self.segments = 0
         """How many segments were applied or acknowledged."""
-        self._instance = Instance(definition)
+        self._instance = Instance(definition, journal)
+        self._matchers = matchers
         # Outside events that no task has seen yet, in order of id.
         self._unseen: deque[Event] = deque()
         # The highest event id that was handed in.
@@ -98,7 +108,7 @@ class WorkflowRun:
         does something else, SchedError for an event this version cannot read."""
         instance = self._instance
         journal = instance.journal
-        matchers = MATCHERS
+        matchers = self._matchers
         instance.loop.enter()
         try:
             for event in events:
@@ -117,6 +127,8 @@ class WorkflowRun:
                 else:
                     self._end_segment(event.event_id)
                     self._keep_unseen(event)
+        except NonDeterminismError as error:
+            raise stands_still(error, self.waiting()) from None
         finally:
             instance.loop.leave()
         if events:
@@ -252,6 +264,11 @@ class WorkflowRun:
             return instance.queries.answer(instance, name, input)
         finally:
             instance.loop.leave()
+
+    @property
+    def main_task(self) -> asyncio.Task[Any] | None:
+        """The task of the workflow function; None before it started."""
+        return self._instance.lifecycle.main
 
     def evict(self) -> None:
         """Close all coroutines, quietly, and let go of everything."""

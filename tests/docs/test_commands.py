@@ -98,6 +98,7 @@ def _long(option: TyperOption) -> str:
         ("sched check", "check"),
         ("start", "workflow start"),
         ("list and count", "workflow list"),
+        ("sched replay", "replay"),
         ("sched capture", "capture"),
         ("sched engine", "engine"),
         ("up and down", "migrate down"),

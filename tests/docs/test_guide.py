@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sched_sdk import Client, Worker, WorkflowFailedError
+from tests.cli.support import sched
 from tests.docs.markdown import ROOT, titled
 from tests.docs.running import GUIDE, declared, module_of, running
 from tests.docs.waiting import failure_of, is_stuck, only_activity, runs, task_of, until, until_true
@@ -112,6 +114,26 @@ async def test_what_a_divergence_says(
     types = [event.type async for event in order.history()]
     assert types.count("WorkflowTaskFailed") == 1
     assert types.count("ActivityScheduled") == 2
+
+
+async def test_replay(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = GUIDE / "replay.md"
+    monkeypatch.chdir(tmp_path)
+    source = titled(page, "recorded").text
+    recorded = ModuleType("recorded")
+    exec(compile(source, str(tmp_path / "app.py"), "exec"), vars(recorded))
+    async with _worker_of(client, recorded):
+        handle = await client.start_workflow("Order", "A-1", id="order-1")
+        await handle.result(timeout=10)
+    pause, ship = (line + "\n" for line in source.splitlines()[16:18])
+    (tmp_path / "app.py").write_text(source.replace(pause + ship, ship + pause))
+    address = {"SCHED_ENGINE_ADDRESS": client.addresses[0], "COLUMNS": "80"}
+    done = await asyncio.to_thread(sched, "replay", "order-1", cwd=tmp_path, environment=address)
+    shown = [line.rstrip() for line in done.stdout.strip().splitlines()]
+    assert (done.returncode, ["$ sched replay order-1", *shown]) == (
+        1,
+        titled(page, "report").text.strip().splitlines(),
+    ), done.stdout
 
 
 def _worker_of(client: Client, module: Any) -> Worker:

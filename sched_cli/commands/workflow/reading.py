@@ -84,7 +84,7 @@ def list_workflows(
     """List workflows, the newest first."""
     from sched_cli.connection import with_client
 
-    filters = _filters(status, workflow_type, task_queue, id_prefix)
+    filters = filters_of(status, workflow_type, task_queue, id_prefix)
 
     async def read(client: Client) -> list[WorkflowInfo]:
         # One more than is shown tells whether there are more.
@@ -111,7 +111,7 @@ def count(
     """Count workflows by status."""
     from sched_cli.connection import with_client
 
-    filters = _filters(status, workflow_type, task_queue, id_prefix)
+    filters = filters_of(status, workflow_type, task_queue, id_prefix)
 
     async def read(client: Client) -> WorkflowCount:
         return await client.count_workflows(**filters)
@@ -152,12 +152,13 @@ def show(
         console.data().print(line)
 
 
-def _filters(
+def filters_of(
     status: list[str] | None,
     workflow_type: str | None,
     task_queue: str | None,
     id_prefix: str | None,
 ) -> Filters:
+    """The filters of a list, checked. Raises UsageError for an unknown status."""
     return {
         "status": [_check_status(one) for given in status for one in given.split(",")]
         if status
