@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sched_cli import logs, loops
 from sched_cli.errors import CliError, UsageError
+from sched_cli.hosts import check_host
 from sched_cli.options import DEFAULT_METRICS_PORT, DEFAULT_PORT
 from sched_cli.render import console
 
@@ -53,6 +54,7 @@ class DevServer:
                 from sched_cli.targets import find_targets
 
                 find_targets(self.targets)  # a wrong name is said before anything starts
+            check_host(self.host)
             engine = await self._start_engine()
             supervisor = None
             try:

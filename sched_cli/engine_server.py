@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sched_cli import logs, loops
 from sched_cli.errors import CliError, UsageError, explain
+from sched_cli.hosts import check_host
 from sched_cli.render import console
 from sched_cli.render.engine_news import EngineNews
 from sched_cli.tracing import checked_endpoint
@@ -64,6 +65,7 @@ class EngineOptions:
                 raise UsageError(
                     f"{name} {seconds} is no number of seconds. Write one, such as 30."
                 )
+        check_host(self.host)
         return EngineSettings(
             postgres_dsn=self.postgres_dsn,
             redis_url=_redis_url(self.redis_url),

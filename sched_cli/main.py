@@ -44,9 +44,11 @@ def build_app() -> typer.Typer:
         worker,
         workflow,
     )
+    from sched_cli.parser import Commands
 
     app = typer.Typer(
         name="sched",
+        cls=Commands,
         help=(
             "Durable workflows in Python.\n\n"
             "sched init my-app makes a starter; sched dev app.py runs it."

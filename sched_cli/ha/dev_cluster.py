@@ -17,6 +17,7 @@ from sched_cli.ha.engines import Engines
 from sched_cli.ha.news import EngineNews
 from sched_cli.ha.protocol import EngineOptions, ServersReport
 from sched_cli.ha.servers import check_wheels, data_folder
+from sched_cli.hosts import check_host
 from sched_cli.reload.process import ChildProcess
 from sched_cli.reload.supervisor import Supervisor, ending
 from sched_cli.render import console
@@ -53,6 +54,7 @@ class DevCluster:
                 from sched_cli.targets import find_targets
 
                 find_targets(self.targets)  # a wrong name is said before anything starts
+            check_host(self.host)
             ports = self._ports()
             _make_state()
             with _only_one_here(STATE / "lock"):
@@ -101,16 +103,10 @@ class DevCluster:
             raise UsageError(f"--ha needs two ports, --port and the next one: {self.port} is last.")
         if self.port:
             return self.port, self.port + 1
-        try:
-            with socket.socket() as one, socket.socket() as other:
-                for probe in (one, other):
-                    probe.bind((self.host, 0))
-                return one.getsockname()[1], other.getsockname()[1]
-        except OSError as error:
-            raise UsageError(
-                f"--host {self.host} is no address of this machine ({error.strerror}). Leave it "
-                "out, or name one that is."
-            ) from error
+        with socket.socket() as one, socket.socket() as other:
+            for probe in (one, other):
+                probe.bind((self.host, 0))
+            return one.getsockname()[1], other.getsockname()[1]
 
 
 class _Servers:

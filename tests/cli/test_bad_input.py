@@ -83,6 +83,14 @@ def test_a_dsn_in_the_place_of_an_engine_is_struck_out(command: tuple[str, ...])
     assert "hunter2" not in done.stderr
 
 
+@pytest.mark.parametrize("before", [(), ("engine",), ("migrate", "up"), ("engine", "--port")])
+def test_a_dsn_where_none_belongs_is_struck_out(before: tuple[str, ...]) -> None:
+    done = sched_in_process(*before, "postgresql://ops:hunter2@db/orders", environment={})
+    assert done.returncode == 2
+    assert "postgresql://ops:***@db/orders" in done.stderr or before[-1:] == ("--port",)
+    assert "hunter2" not in done.stderr
+
+
 # --- options ---------------------------------------------------------------------------
 
 
@@ -100,6 +108,17 @@ def test_options_of_an_engine(options: tuple[str, ...], told: str) -> None:
     done = sched_in_process(*ENGINE, *options, environment=environment)
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+@pytest.mark.parametrize("command", [ENGINE, ("dev", "--port", "0"), ("dev", "--ha")])
+def test_a_host_that_is_not_ours(command: tuple[str, ...], host: str, tmp_path: Path) -> None:
+    environment = {"SCHED_POSTGRES_DSN": "postgresql://127.0.0.1:1/x"}
+    if command == ENGINE:
+        done = sched_in_process(*command, "--host", host, environment=environment)
+    else:
+        done = sched(*command, "--host", host, cwd=tmp_path)
+    assert_refused(done, 2, f"--host {host} is no address of this machine")
 
 
 def test_variables_are_checked_like_options() -> None:
@@ -190,11 +209,6 @@ def test_a_state_of_something_else(
             (data / name).write_text(text)
     done = sched("dev", "--ha", "--port", "0", cwd=tmp_path)
     assert_refused(done, 2, told, "Move it away")
-
-
-def test_a_host_that_is_not_ours(tmp_path: Path) -> None:
-    done = sched("dev", "--ha", "--host", "no-such-host.invalid", "--port", "0", cwd=tmp_path)
-    assert_refused(done, 2, "--host no-such-host.invalid is no address of this machine")
 
 
 def test_a_port_that_another_program_has(tmp_path: Path) -> None:

@@ -62,14 +62,19 @@ async def test_a_redis_that_is_too_old(
 
 
 def test_a_redis_that_evicts(redis: RedisServer, postgres_database: str, tmp_path: Path) -> None:
-    with start_engine(tmp_path, postgres_database, "--redis-url", redis.url) as engine:
+    """At the lowest log level, where the drivers speak too."""
+    debug = {"SCHED_LOG_LEVEL": "debug"}
+    options = ("--redis-url", redis.url)
+    with start_engine(tmp_path, postgres_database, *options, environment=debug) as engine:
         engine.wait_for(r"Redis evicts keys \(maxmemory-policy allkeys-lru\)")
         engine.wait_for("Set maxmemory-policy noeviction")
         assert queue_of(engine)["connected"]
         shown = status(engine)
     assert "allkeys-lru" in shown
     assert engine.output.count("allkeys-lru") == 1
-    assert "hunter2" not in engine.output + shown
+    assert " debug " in engine.output
+    for secret in ("hunter2", "secret-of-tests"):
+        assert secret not in engine.output + shown
 
 
 def test_a_wrong_password(redis: RedisServer, postgres_database: str, tmp_path: Path) -> None:
