@@ -118,6 +118,8 @@ class ExecutionCache:
             return await asyncio.shield(loading)
         loading = asyncio.ensure_future(self._load(run_key))
         self._loading[run_key] = loading
+        # Whoever asked may be gone when it fails.
+        loading.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             return await asyncio.shield(loading)
         finally:

@@ -9,18 +9,22 @@ in its rows.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sched_server.codec import decode_record
 from sched_server.core.decision import Verdict
 from sched_server.core.inputs import HastenWorkflowTask, HeartbeatActivity
 from sched_server.core.state import ActivityRecord
-from sched_server.store.port import ACTIVITY_TASK, StoreError
+from sched_server.insist import insist
+from sched_server.store.port import ACTIVITY_TASK
 from sched_server.worker_link import release_activity
 from sched_server.workers import WorkerSession
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sched_sdk.api.v1 import worker_service_pb2 as pb
     from sched_server.shard_group import ShardGroup
 
@@ -80,7 +84,7 @@ class Sessions:
         does not have. From now on it gets tasks."""
         unclaimed = self._orphans.pop(session.session_id, {})
         for dispatch, claim in unclaimed.items():
-            self._group.spawn(self._release(claim, dispatch))
+            self._group.spawn(release_activity(self._group, claim, dispatch, returned=False))
         self._group.dispatcher.session_joined(session)
         for key in session.workflow_keys:
             failing = self._group.dispatcher.take_failing(key)
@@ -111,22 +115,25 @@ class Sessions:
         if orphans:
             logger.warning("a worker did not come back; %d activities go to others", len(orphans))
         for dispatch, claim in orphans.items():
-            await self._release(claim, dispatch)
+            self._group.spawn(release_activity(self._group, claim, dispatch, returned=False))
 
-    async def _release(self, claim: tuple[int, int], dispatch: int) -> None:
-        while True:
-            try:
-                await release_activity(self._group, claim, dispatch, returned=False)
-            except StoreError as error:
-                logger.warning("an activity could not be given back, trying again: %s", error)
-                await asyncio.sleep(0.5)
-            else:
-                return
+    def _confirm(
+        self, session: WorkerSession, claim: tuple[int, int], dispatch: int
+    ) -> Coroutine[Any, Any, None]:
+        return insist(
+            self._group,
+            "a claimed activity could not be confirmed",
+            lambda: self._confirm_once(session, claim, dispatch),
+        )
 
-    async def _confirm(self, session: WorkerSession, claim: tuple[int, int], dispatch: int) -> None:
+    async def _confirm_once(
+        self, session: WorkerSession, claim: tuple[int, int], dispatch: int
+    ) -> None:
         """The worker still runs it: the time without a stream was no silence.
         What happened to the activity meanwhile is told now."""
         run_key, seq = claim
+        if dispatch not in session.activities:
+            return  # reported meanwhile, or the worker is gone again
         execution = await self._group.load(run_key)
         if execution is None:
             return
@@ -145,6 +152,13 @@ class Sessions:
 
     async def _hasten(self, run_keys: list[int]) -> None:
         for run_key in run_keys:
-            execution = await self._group.load(run_key)
-            if execution is not None:
-                self._group.apply(execution, HastenWorkflowTask())
+            await insist(
+                self._group,
+                "a failing workflow task could not be hastened",
+                functools.partial(self._hasten_once, run_key),
+            )
+
+    async def _hasten_once(self, run_key: int) -> None:
+        execution = await self._group.load(run_key)
+        if execution is not None:
+            self._group.apply(execution, HastenWorkflowTask())

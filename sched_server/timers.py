@@ -27,6 +27,8 @@ logger = logging.getLogger("sched.engine")
 
 WINDOW_US = 120_000_000
 PAGE = 5_000
+# Before another try when the store failed.
+_STORE_PAUSE_S = 0.5
 # Overdue after an outage, these wait for the workers to come back first.
 _ATTEMPT_LIMITS = frozenset({TimerKind.START_TO_CLOSE, TimerKind.HEARTBEAT})
 
@@ -145,9 +147,11 @@ class TimerService:
             try:
                 await self._fire(key[0], TimerKind(key[1]), key[2])
             except StoreUnavailableError as error:
-                # The row is still there; so is the duty.
+                # The duty stays, and its place before those that are due later.
                 logger.warning("a due timer could not be read, trying again: %s", error)
-                self.put_off(*key, self._clock.now_us() + 500_000)
+                self._put(key, due)
+                await asyncio.sleep(_STORE_PAUSE_S)
+                return fired
             except Exception:
                 # One run that cannot be read must not stop everybody's timers.
                 logger.exception("timer %s of run %d could not be fired", key[1:], key[0])
@@ -159,4 +163,4 @@ class TimerService:
         except StoreUnavailableError as error:
             logger.warning("the next timers could not be read, trying again: %s", error)
             self._window_end_us -= WINDOW_US // 2
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(_STORE_PAUSE_S)

@@ -28,6 +28,7 @@ from sched_server.core.inputs import (
     ReportActivity,
 )
 from sched_server.core.values import Failure, Status, TaskFailureCause
+from sched_server.insist import insist
 from sched_server.observability.log_fields import about
 from sched_server.store.port import ACTIVITY_TASK, StoreDataError, StoreError
 from sched_server.tasks import first_page
@@ -161,12 +162,15 @@ class WorkerLink:
 
     async def _refused_by_store(self, segment: pb.WorkflowSegment, error: StoreDataError) -> None:
         """The database will never take a value in it: the task fails, whole."""
-        execution = await self._find(segment.run_id)
-        if execution is None:
-            return
         message = f"the store does not take a value of this segment: {error}"
         request = self._unacceptable(segment, TaskFailureCause.INVALID_COMMAND, message)
-        self._invalid(execution, segment, request)
+
+        async def refuse() -> None:
+            execution = await self._find(segment.run_id)
+            if execution is not None:
+                self._invalid(execution, segment, request)
+
+        await insist(self._group, "a refused segment could not be answered", refuse)
 
     def _unacceptable(
         self, segment: pb.WorkflowSegment, cause: TaskFailureCause, message: str
@@ -383,11 +387,18 @@ class WorkerLink:
 async def release_activity(
     group: ShardGroup, claim: tuple[int, int], dispatch: int, *, returned: bool
 ) -> None:
-    """Nobody runs this attempt any more."""
+    """Nobody runs this attempt any more. Returns when that is durable: nobody else
+    remembers the duty."""
     run_key, seq = claim
-    execution = await group.load(run_key)
-    if execution is not None and execution.state.status is Status.RUNNING:
-        group.apply(execution, ReleaseActivity(seq=seq, dispatch=dispatch, returned=returned))
+    request = ReleaseActivity(seq=seq, dispatch=dispatch, returned=returned)
+
+    async def release() -> None:
+        execution = await group.load(run_key)
+        if execution is not None and execution.state.status is Status.RUNNING:
+            group.apply(execution, request)
+            await group.settled(execution)
+
+    await insist(group, "an activity could not be given back", release)
 
 
 def read_report(

@@ -10,8 +10,12 @@ import pytest
 from sched_sdk.api.v1 import common_pb2
 from sched_sdk.api.v1 import worker_service_pb2 as pb
 from sched_server import changes
+from sched_server.core.values import TimerKind
 from sched_server.errors import Unavailable
-from sched_server.store.port import StoreDataError
+from sched_server.observability.distribution import Distribution
+from sched_server.observability.measures import WAIT_S
+from sched_server.store.port import StoreDataError, StoreUnavailableError
+from sched_server.timers import TimerService
 
 from .harness import (
     complete,
@@ -417,3 +421,58 @@ async def test_a_segment_that_the_store_never_takes_fails_its_task() -> None:
         assert "a value is bad" in ack.message
         engine.store.faults.clear()
         assert await engine.history() == ["WorkflowStarted", "WorkflowTaskFailed"]
+
+
+async def test_an_activity_is_given_back_although_that_was_not_written(fault: object) -> None:
+    """Nobody else remembers that its worker is gone."""
+    async with running(activity_grace_s=0.01) as engine:
+        first = engine.worker("first")
+        await engine.start()
+        await first.answer(await first.task(), schedule(1))
+        task = await first.activity()
+        engine.store.faults.append(fault)  # type: ignore[arg-type]
+
+        first.disconnect()
+
+        second = engine.worker("second")
+        assert (await second.activity()).dispatch > task.dispatch
+
+
+async def test_a_returned_activity_is_given_back_although_that_was_not_written() -> None:
+    async with running() as engine:
+        first = engine.worker("first")
+        await engine.start()
+        await first.answer(await first.task(), schedule(1))
+        task = await first.activity()
+        second = engine.worker("second")
+        await second.started_serving()
+        engine.store.faults.append(unavailable)
+
+        first.send(pb.WorkerFrame(drain=True, returned=[task.dispatch]))
+
+        assert (await second.activity()).dispatch > task.dispatch
+
+
+async def test_timers_keep_their_order_when_the_first_cannot_be_read() -> None:
+    async with running() as engine:
+        fired: list[int] = []
+        failures = [StoreUnavailableError("the disk is slow today")]
+
+        async def fire(run_key: int, kind: int, seq: int) -> None:
+            if failures:
+                raise failures.pop()
+            fired.append(seq)
+
+        clock = engine.group.clock
+        timers = TimerService(
+            engine.store, 0, clock, fire, per_second=1_000, lateness=Distribution(WAIT_S)
+        )
+        await timers.load()
+        now = clock.now_us()
+        timers.set(1, TimerKind.USER, 1, now - 2_000)
+        timers.set(1, TimerKind.USER, 2, now - 1_000)
+        running_timers = asyncio.ensure_future(timers.run())
+        await until(lambda: len(fired) == 2)
+        running_timers.cancel()
+
+        assert fired == [1, 2]
