@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint format proto bench clean
+.PHONY: help setup demo test lint format proto sim sim-nightly bench clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("sched needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
@@ -35,6 +35,12 @@ format: $(STAMP) ## rewrite the code in the project's format
 
 proto: $(STAMP) ## regenerate sched_sdk/api/v1 from proto/
 	$(BIN)/python scripts/generate_stubs.py
+
+sim: $(STAMP) ## the whole system under faults, from SEEDS=200 fresh seeds
+	$(BIN)/python -m tests.sim --seeds $(or $(SEEDS),200)
+
+sim-nightly: $(STAMP) ## the same for HOURS=8 hours
+	$(BIN)/python -m tests.sim --hours $(or $(HOURS),8)
 
 bench: $(STAMP) ## measure; figures go to docs/performance.md
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,36 @@
+"""What must hold, one file each. A new one is a file and a line in `ALL`."""
+
+from __future__ import annotations
+
+from tests.sim.checkers.acknowledged import Acknowledgements
+from tests.sim.checkers.at_most_once import AtMostOnce
+from tests.sim.checkers.base import Checker
+from tests.sim.checkers.bounded import Bounded
+from tests.sim.checkers.dense import DenseIds
+from tests.sim.checkers.dispatches import Dispatches
+from tests.sim.checkers.ending import OneEnd
+from tests.sim.checkers.fencing import Fencing
+from tests.sim.checkers.once import RecordedOnce
+from tests.sim.checkers.replays import Replays
+from tests.sim.checkers.resolutions import Resolutions
+from tests.sim.checkers.rows import RowsEqualFold
+from tests.sim.checkers.timers import NoTimerEarly
+from tests.sim.checkers.wire import Wire
+
+__all__ = ["ALL", "Checker"]
+
+ALL: tuple[type[Checker], ...] = (
+    DenseIds,
+    OneEnd,
+    Resolutions,
+    RecordedOnce,
+    RowsEqualFold,
+    NoTimerEarly,
+    Fencing,
+    Dispatches,
+    AtMostOnce,
+    Acknowledgements,
+    Wire,
+    Bounded,
+    Replays,
+)

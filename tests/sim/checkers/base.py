@@ -1,0 +1,41 @@
+"""What every checker is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sched_server.core.events import Event
+    from sched_server.store.port import CommitBatch, RunChange
+    from tests.sim.ledger import Acknowledged
+    from tests.sim.loop import Process
+    from tests.sim.truth import Run
+    from tests.sim.world import World
+
+
+class Checker:
+    """Looks at what is durable; `wrong` says what must not be."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def wrong(self, message: str) -> None:
+        self.world.wrong(type(self).__name__, message)
+
+    def committing(self, batch: CommitBatch) -> None:
+        """A transaction was applied; called before `committed`."""
+
+    def committed(self, run: Run, change: RunChange, events: list[Event]) -> None:
+        """A run changed; it has the events already."""
+
+    def acknowledged(self, acknowledged: Acknowledged) -> None:
+        """A client was told something."""
+
+    def sent(self, client: Process, path: str, message: Any) -> None:
+        """An engine says something."""
+
+    def looked(self) -> None:
+        """Now and then."""
+
+    def ended(self) -> None:
+        """The run is over, all of it should be finished."""

@@ -1,0 +1,233 @@
+"""What a seed means, as data: topology, workload and faults.
+
+A plan says everything that happens on purpose; so a failing one can be made
+smaller, field by field, and printed as a script. What is left to chance (the
+delay of each message, which commit fails) comes from the seed again, from a
+generator of its own for each part, so that parts can be taken away.
+"""
+
+from __future__ import annotations
+
+import random
+
+from msgspec import Struct, field
+
+from tests.sim.workflows import BY_NAME
+
+CALM_AT_S = 12.0
+"""Faults stop then."""
+
+
+class Act(Struct, frozen=True, kw_only=True):
+    """Something that a client does with a workflow after it started it."""
+
+    kind: str
+    after_s: float
+    value: int = 0
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One workflow, and what its client does with it."""
+
+    number: int
+    workflow: str
+    n: int
+    client: int
+    at_s: float
+    acts: tuple[Act, ...] = ()
+    execution_timeout_s: float = 0.0
+    start_delay_s: float = 0.0
+    again: str = ""
+    """Started once more under the same id: "twice" (the same request, sent again),
+    "after" its end, or while it runs with an id conflict policy of that name."""
+
+    @property
+    def workflow_id(self) -> str:
+        return f"w{self.number}"
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    at_s: float
+    kind: str
+    target: str = ""
+    """Which engine, worker or client; or two hosts, with a bar between."""
+    length_s: float = 0.0
+    steps: int = 0
+    """Callbacks that a process still runs before it is killed."""
+
+
+class Rates(Struct, frozen=True, kw_only=True):
+    """Chances per message, commit, read or task, while there are faults."""
+
+    tail: float = 0.0
+    breaks: float = 0.0
+    failing_commits: float = 0.0
+    lost_commits: float = 0.0
+    failing_reads: float = 0.0
+    drops: float = 0.0
+    repeats: float = 0.0
+    reorders: float = 0.0
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    seed: int
+    engines: int = 1
+    workers: int = 1
+    clients: int = 1
+    delay_s: float = 0.001
+    cached_executions: int = 10_000
+    cached_workflows: int = 1000
+    slots: int = 50
+    batch: int = 256
+    queue_window: int = 10_000
+    drift: float = 0.0
+    """The most that a process's clock goes wrong, as a fraction."""
+    rates: Rates = field(default_factory=Rates)
+    jobs: tuple[Job, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    calm_at_s: float = CALM_AT_S
+
+
+def draw(seed: int) -> Plan:
+    chance = random.Random(f"{seed}/topology")
+    quiet = chance.random() < 0.05
+    engines = chance.choice((1, 2, 3))
+    workers = chance.choice((1, 2, 3, 4))
+    clients = chance.choice((1, 2, 3))
+    plan = Plan(
+        seed=seed,
+        engines=engines,
+        workers=workers,
+        clients=clients,
+        delay_s=chance.choice((0.0003, 0.001, 0.005)),
+        cached_executions=chance.choice((1, 2, 10, 10_000)),
+        cached_workflows=chance.choice((1, 3, 1000)),
+        slots=chance.choice((1, 3, 10, 50)),
+        batch=chance.choice((1, 3, 256)),
+        queue_window=chance.choice((1, 3, 10_000)),
+        drift=chance.choice((0.0, 0.001, 0.02)),
+        rates=Rates() if quiet else _rates(random.Random(f"{seed}/rates")),
+        jobs=_jobs(random.Random(f"{seed}/jobs"), clients),
+    )
+    if quiet:
+        return plan
+    return _with_faults(plan, random.Random(f"{seed}/faults"))
+
+
+def _rates(chance: random.Random) -> Rates:
+    def some(most: float) -> float:
+        return chance.choice((0.0, 0.0, 0.2, 1.0)) * most
+
+    return Rates(
+        tail=some(0.05),
+        breaks=some(0.004),
+        failing_commits=some(0.05),
+        lost_commits=some(0.05),
+        failing_reads=some(0.05),
+        drops=some(0.3),
+        repeats=some(0.3),
+        reorders=some(0.3),
+    )
+
+
+def _jobs(chance: random.Random, clients: int) -> tuple[Job, ...]:
+    count = chance.choice((3, 8, 20, 50))
+    names = list(BY_NAME)
+    # Some seeds have workflows of a few shapes only, and so more of each.
+    if chance.random() < 0.3:
+        names = chance.sample(names, 3)
+    return tuple(_job(chance, number, chance.choice(names), clients) for number in range(count))
+
+
+def _job(chance: random.Random, number: int, name: str, clients: int) -> Job:
+    n = chance.choice((1, 2, 3, 5, 8))
+    if name == "fan_out" and chance.random() < 0.1:
+        n = 120
+    acts: list[Act] = []
+
+    def add(kind: str, value: int = 0, within_s: float = 2.0) -> None:
+        acts.append(Act(kind=kind, after_s=round(chance.uniform(0, within_s), 3), value=value))
+
+    timeout_s = 0.0
+    match name:
+        case "collects":
+            for value in range(n):
+                add("signal", value)
+        case "closes_while_signaled":
+            for value in range(chance.randrange(12)):
+                add("signal", value, 0.4)
+        case "canceled" | "ignores_cancel":
+            add("cancel")
+        case "canceled_anywhere":
+            add("cancel", within_s=0.5)
+        case "waits_for_ever":
+            if chance.random() < 0.5:
+                timeout_s = round(chance.uniform(0.2, 5), 3)
+            else:
+                add("terminate")
+        case "completed_elsewhere":
+            add("elsewhere")
+    for kind in ("describe", "follow", "list"):
+        if chance.random() < 0.2:
+            add(kind)
+    return Job(
+        number=number,
+        workflow=name,
+        n=n,
+        client=chance.randrange(clients),
+        at_s=round(chance.choice((0.0, chance.uniform(0, 9))), 3),
+        acts=tuple(acts),
+        execution_timeout_s=timeout_s,
+        start_delay_s=chance.choice((0.0,) * 9 + (0.7,)),
+        again=chance.choice(
+            ("",) * 6 + ("twice", "twice", "after", "use_existing", "terminate_existing")
+        ),
+    )
+
+
+def _with_faults(plan: Plan, chance: random.Random) -> Plan:
+    engines = [f"engine-{i}" for i in range(plan.engines)]
+    workers = [f"worker-{i}" for i in range(plan.workers)]
+    clients = [f"client-{i}" for i in range(plan.clients)]
+    makers = {
+        "kill": lambda: {
+            "target": chance.choice((*engines, *engines, *workers, *workers, *clients)),
+            "steps": chance.choice((1, chance.randrange(1, 20), chance.randrange(1, 600))),
+            "length_s": chance.choice((0.05, 0.5, chance.uniform(0, 4))),
+        },
+        "pause": lambda: {
+            "target": chance.choice((*engines, *engines, *workers)),
+            "length_s": chance.choice((0.1, 1.0, 3.5, chance.uniform(0, 8))),
+        },
+        "stop": lambda: {
+            "target": chance.choice((*engines, *workers)),
+            "length_s": chance.uniform(0, 2),
+        },
+        "cut": lambda: {
+            "target": "|".join(
+                (
+                    chance.choice(engines),
+                    chance.choice(("database", "queue", *workers, *clients)),
+                )
+            ),
+            "length_s": chance.choice((0.3, 2.0, chance.uniform(0, 10))),
+        },
+        "database away": lambda: {"length_s": chance.choice((0.2, 2.0, 7.0))},
+        "database slow": lambda: {"length_s": chance.uniform(0, 4)},
+        "disk full": lambda: {"length_s": chance.uniform(0, 2)},
+        "end session": dict,
+        "clock jump": lambda: {"length_s": chance.uniform(-30, 30)},
+        "queue wiped": lambda: {"length_s": chance.choice((0.0, 1.0))},
+        "queue away": lambda: {"length_s": chance.uniform(0, 6)},
+    }
+    weights = [chance.choice((0, 1, 4)) for _ in makers]
+    weights[0] += 3
+    kinds = chance.choices(list(makers), weights, k=chance.choice((0, 3, 8, 16, 30)))
+    faults = [
+        Fault(at_s=round(chance.uniform(0, plan.calm_at_s * 0.9), 3), kind=kind, **makers[kind]())
+        for kind in kinds
+    ]
+    faults.sort(key=lambda fault: fault.at_s)
+    return Plan(
+        **{name: getattr(plan, name) for name in plan.__struct_fields__} | {"faults": tuple(faults)}
+    )

@@ -1,0 +1,362 @@
+"""Workflows of every shape, whose results can be said beforehand.
+
+Activities and steps write in the ledger. A parameter `n` says how large.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from sched_sdk import RetryPolicy, WorkflowContext, activity, activity_context, workflow
+from sched_sdk.errors import ActivityError
+from tests.sim.ledger import ledger
+
+PATIENT = RetryPolicy(
+    initial_interval=timedelta(milliseconds=50),
+    maximum_interval=timedelta(milliseconds=800),
+    maximum_attempts=0,
+)
+TWICE = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=40))
+ONCE = RetryPolicy(maximum_attempts=1)
+# Nobody serves it.
+EMPTY_QUEUE = "nobody"
+
+
+@activity(retry=PATIENT, start_to_close=timedelta(seconds=60))
+async def double(value: int) -> int:
+    ledger().activity_began()
+    await asyncio.sleep(0.004 * (value % 4))
+    return 2 * value
+
+
+@activity(retry=PATIENT)
+def plain_double(value: int) -> int:
+    ledger().activity_began()
+    return 2 * value
+
+
+@activity(retry=PATIENT)
+async def flaky(value: int, failures: int) -> int:
+    ledger().activity_began()
+    attempt = activity_context().attempt
+    if attempt <= failures:
+        raise ConnectionError(f"attempt {attempt} fails on purpose")
+    return value + 1
+
+
+@activity(retry=ONCE)
+async def once(value: int) -> int:
+    ledger().activity_began()
+    await asyncio.sleep(0.05)
+    return value
+
+
+@activity(retry=TWICE)
+async def always_fails() -> None:
+    ledger().activity_began()
+    raise ValueError("this one never works")
+
+
+@activity(retry=PATIENT, heartbeat_timeout=timedelta(seconds=2))
+async def until_canceled() -> None:
+    ledger().activity_began()
+    beats = 0
+    while True:
+        beats += 1
+        activity_context().heartbeat(beats)
+        await asyncio.sleep(0.3)
+
+
+@activity(retry=TWICE, start_to_close=timedelta(milliseconds=300))
+async def too_slow() -> None:
+    ledger().activity_began()
+    await asyncio.sleep(3600)
+
+
+@activity(retry=TWICE, heartbeat_timeout=timedelta(milliseconds=400))
+async def falls_silent() -> None:
+    ledger().activity_began()
+    activity_context().heartbeat("the only one")
+    await asyncio.sleep(3600)
+
+
+@activity(retry=PATIENT)
+async def elsewhere(key: str) -> int:
+    context = activity_context()
+    ledger().activity_began()
+    ledger().tokens[key] = context.task_token
+    context.complete_elsewhere()
+
+
+@activity(retry=PATIENT)
+async def report_dispatch() -> str:
+    """Says which dispatch it was, so that it can be told whose answer counted."""
+    dispatch = ledger().activity_began()
+    info = activity_context().info
+    await asyncio.sleep(0.02)
+    ledger().results[info.run_id, info.seq][str(dispatch)] = dispatch
+    return str(dispatch)
+
+
+async def step_triple(run_id: str, name: str, value: int, after: str) -> tuple[str, int]:
+    ledger().step_began(run_id, name, after=after)
+    await asyncio.sleep(0.001 * (value % 5))
+    return name, 3 * value
+
+
+def step_plain(run_id: str, name: str, value: int) -> tuple[str, int]:
+    ledger().step_began(run_id, name)
+    return name, 3 * value
+
+
+@workflow
+async def sequential(ctx: WorkflowContext, n: int) -> int:
+    total = 0
+    for i in range(n):
+        total += await ctx.queue_activity(plain_double if i % 3 == 2 else double, i)
+    return total
+
+
+@workflow
+async def steps(ctx: WorkflowContext, n: int) -> int:
+    total, before, run_id = 0, "", ctx.info.run_id
+    for i in range(n):
+        before, value = await ctx.step(step_triple, run_id, f"s{i}", i, before)
+        total += value
+    return total
+
+
+@workflow
+async def gathered_steps(ctx: WorkflowContext, n: int) -> int:
+    run_id = ctx.info.run_id
+    values = await asyncio.gather(
+        *(ctx.step(step_triple, run_id, f"g{i}", i, "") for i in range(n)),
+        *(ctx.step(step_plain, run_id, f"p{i}", i) for i in range(n)),
+    )
+    return sum(value for _, value in values)
+
+
+@workflow
+async def fan_out(ctx: WorkflowContext, n: int) -> list[int]:
+    handles = [ctx.queue_activity(double, i) for i in range(n)]
+    return list(await asyncio.gather(*handles))
+
+
+@workflow
+async def same_instant(ctx: WorkflowContext, n: int) -> list[int]:
+    """Timers that are due at one instant, some of them given up before."""
+    woken: list[int] = []
+
+    async def sleeper(number: int) -> None:
+        await ctx.sleep(0.5)
+        woken.append(number)
+
+    sleepers = [asyncio.create_task(sleeper(i)) for i in range(n)]
+    await ctx.sleep(0.2)
+    for number in range(0, n, 3):
+        sleepers[number].cancel()
+    await asyncio.gather(*sleepers, return_exceptions=True)
+    return sorted(woken)
+
+
+@workflow
+async def collects(ctx: WorkflowContext, n: int) -> list[int]:
+    received: list[int] = []
+    while len(received) < n:
+        signal = await ctx.wait_for_signal("item", type=int)
+        received.append(signal.payload)
+        if signal.payload % 3 == 0:
+            name = f"c{len(received)}"
+            await ctx.step(step_triple, ctx.info.run_id, name, signal.payload, "")
+    return received
+
+
+@workflow
+async def closes_while_signaled(ctx: WorkflowContext, n: int) -> list[int]:
+    """Every signal that is acknowledged is in the result, however late it comes."""
+    received: list[int] = []
+
+    @ctx.on_signal("item")
+    def keep(value: int) -> None:
+        received.append(value)
+
+    for i in range(n):
+        await ctx.step(step_triple, ctx.info.run_id, f"k{i}", i, "")
+    await ctx.sleep(0.05)
+    return received
+
+
+@workflow
+async def mixed(ctx: WorkflowContext, n: int) -> dict[str, int]:
+    async def slow_branch() -> int:
+        await asyncio.sleep(0.4)
+        return await ctx.queue_activity(double, n)
+
+    async with asyncio.TaskGroup() as group:
+        branch = group.create_task(slow_branch())
+        step = group.create_task(_step(ctx, n))
+    try:
+        await ctx.wait_for_signal("never", timeout=0.2)
+        late = 0
+    except TimeoutError:
+        late = 1
+    flaked = await ctx.queue_activity(flaky, n, 2)
+    return {"branch": branch.result(), "step": step.result(), "late": late, "flaky": flaked}
+
+
+async def _step(ctx: WorkflowContext, n: int) -> int:
+    _, value = await ctx.step(step_triple, ctx.info.run_id, "m", n, "")
+    return value
+
+
+@workflow
+async def group_fails(ctx: WorkflowContext, n: int) -> str:
+    """One of a TaskGroup fails; the others are canceled and clean up, shielded."""
+    cleaned: list[int] = []
+
+    async def patient(number: int) -> None:
+        try:
+            await ctx.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.shield(ctx.queue_activity(double, number))
+            cleaned.append(number)
+            raise
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in range(n):
+                group.create_task(patient(number))
+            group.create_task(_raise_later(ctx))
+    except* RuntimeError:
+        pass
+    return f"cleaned {sorted(cleaned)}"
+
+
+async def _raise_later(ctx: WorkflowContext) -> None:
+    await ctx.sleep(0.1)
+    raise RuntimeError("on purpose")
+
+
+@workflow
+async def failing(ctx: WorkflowContext, n: int) -> str:
+    try:
+        await ctx.queue_activity(always_fails)
+    except ActivityError as error:
+        raise RuntimeError(f"gave up: {error.__cause__}") from error
+    return "not reached"
+
+
+@workflow
+async def time_limits(ctx: WorkflowContext, n: int) -> list[str]:
+    """Each kind of timeout of an activity."""
+    handles = [
+        ctx.queue_activity(too_slow),
+        ctx.queue_activity(falls_silent),
+        ctx.queue_activity(double, 1, task_queue=EMPTY_QUEUE, schedule_to_start=0.4),
+        ctx.queue_activity(double, 1, task_queue=EMPTY_QUEUE, schedule_to_close=0.6),
+    ]
+    outcomes = await asyncio.gather(*handles, return_exceptions=True)
+    return [type(outcome).__name__ for outcome in outcomes]
+
+
+@workflow
+async def at_most_once(ctx: WorkflowContext, n: int) -> str:
+    try:
+        return f"value {await ctx.queue_activity(once, n)}"
+    except ActivityError:
+        return "lost"
+
+
+@workflow
+async def canceled(ctx: WorkflowContext, n: int) -> None:
+    handle = ctx.queue_activity(until_canceled)
+    try:
+        await handle
+    except asyncio.CancelledError:
+        await asyncio.shield(ctx.queue_activity(double, 21))
+        raise
+
+
+@workflow
+async def canceled_anywhere(ctx: WorkflowContext, n: int) -> int:
+    """Asked to stop at any moment of anything."""
+    total = 0
+    for i in range(n):
+        total += await ctx.queue_activity(double, i)
+        _, value = await ctx.step(step_triple, ctx.info.run_id, f"a{i}", i, "")
+        total += value
+        await ctx.sleep(0.05)
+        pending = ctx.queue_activity(flaky, i, 1)
+        if i % 2:
+            total += await pending
+    return total
+
+
+@workflow
+async def ignores_cancel(ctx: WorkflowContext, n: int) -> str:
+    try:
+        await ctx.sleep(3600)
+    except asyncio.CancelledError:
+        await ctx.sleep(0.1)
+    return "went on"
+
+
+@workflow
+async def waits_for_ever(ctx: WorkflowContext, n: int) -> None:
+    await ctx.wait_for_signal("never")
+
+
+@workflow
+async def completed_elsewhere(ctx: WorkflowContext, n: int) -> int:
+    return await ctx.queue_activity(elsewhere, ctx.info.workflow_id)
+
+
+@workflow
+async def dispatches(ctx: WorkflowContext, n: int) -> list[str]:
+    return [await ctx.queue_activity(report_dispatch) for _ in range(n)]
+
+
+@workflow
+async def queued_and_left(ctx: WorkflowContext, n: int) -> str:
+    """Queued activities are done before the workflow closes."""
+    for i in range(n):
+        ctx.queue_activity(double, i)
+    return "left"
+
+
+WORKFLOWS: list[Any] = [
+    sequential,
+    steps,
+    gathered_steps,
+    fan_out,
+    same_instant,
+    collects,
+    closes_while_signaled,
+    mixed,
+    group_fails,
+    failing,
+    time_limits,
+    at_most_once,
+    canceled,
+    canceled_anywhere,
+    ignores_cancel,
+    waits_for_ever,
+    completed_elsewhere,
+    dispatches,
+    queued_and_left,
+]
+ACTIVITIES: list[Any] = [
+    double,
+    plain_double,
+    flaky,
+    once,
+    always_fails,
+    until_canceled,
+    too_slow,
+    falls_silent,
+    elsewhere,
+    report_dispatch,
+]
+BY_NAME: dict[str, Any] = {function.__name__: function for function in WORKFLOWS}
