@@ -23,7 +23,12 @@ from sched_server.engine import Engine
 from sched_server.errors import Unavailable
 from sched_server.machine import Machine
 from sched_server.observability.measures import Measures
-from sched_server.store.port import StoreError, StoreRefusedError, StoreVersionError
+from sched_server.store.port import (
+    StoreError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    StoreVersionError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +195,11 @@ class EngineHost:
         except StoreError as error:
             if self._backend.solo:
                 raise
-            logger.error("taking over failed, trying again: %s", error)
+            # A server that goes down may grant the lock with its last breath.
+            passes = isinstance(error, StoreUnavailableError)
+            refused = isinstance(error, StoreRefusedError)
+            level = logging.WARNING if passes and not refused else logging.ERROR
+            logger.log(level, "taking over failed, trying again: %s", error)
             await self._retire(engine, leadership)
             await asyncio.sleep(_PAUSE_S * self._machine.random.uniform(0.5, 1.5))
             return

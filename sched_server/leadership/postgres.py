@@ -58,8 +58,8 @@ DEFAULT_LOCK_KEY = 0x53636845644C6431
 so clusters in different databases of a server do not meet, whatever their keys."""
 
 _FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 1.0
-"""Between attempts to reach the server."""
+_LONGEST_PAUSE_S = 0.3
+"""Between attempts to reach the server; nobody serves before one of them succeeds."""
 
 _OBSERVER_LIMITS = SessionLimits(statement_s=5, lock_s=5)
 
@@ -123,7 +123,9 @@ class PostgresLeadership(Leadership):
         """
         if self._renewing is not None:
             await self._renewing
+            self._renewing = None  # or `resign` would take this candidate for a leader
         checked = False
+        told = ""
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
@@ -136,7 +138,10 @@ class PostgresLeadership(Leadership):
             except StoreUnavailableError as error:
                 if self._resigned:
                     raise StoreUnavailableError("The candidacy was given up.") from None
-                logger.warning("cannot stand for election, trying again: %s", error)
+                # The same, every moment, for as long as a server is away, says no more.
+                level = logging.DEBUG if str(error) == told else logging.WARNING
+                logger.log(level, "cannot stand for election, trying again: %s", error)
+                told = str(error)
             else:
                 return
             await asyncio.sleep(pause_s)
