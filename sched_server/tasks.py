@@ -127,9 +127,9 @@ def activity_task(
         cancel_requested=activity.cancel_requested,
         task_queue=scheduled.task_queue,
         maximum_attempts=scheduled.retry.maximum_attempts,
-        traceparent=parent,
-        tracestate=state.tracestate,
     )
+    if parent:
+        task.traceparent, task.tracestate = parent, state.tracestate
     if record.heartbeat_details is not None:
         task.heartbeat_details.CopyFrom(payload_to_proto(record.heartbeat_details))
     return task

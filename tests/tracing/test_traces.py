@@ -489,3 +489,22 @@ async def test_replaying_a_history_makes_no_spans(
     assert result.divergence is None
     traced.processor.force_flush()
     assert len(receiver.spans) == before
+
+
+async def test_a_reset_run_has_a_span_of_its_own_and_what_is_kept_none(
+    client: Client, receiver: GrpcReceiver
+) -> None:
+    async with worker_of(client):
+        handle = await client.start_workflow(greets, "world")
+        await handle.result()
+        (before,) = await receiver.named("workflow.greets")
+        again = await handle.reset("last")
+        await again.result()
+        spans = await receiver.named("workflow.greets", 2)
+    after = spans[1]
+    assert after.attributes["sched.run_id"] == again.run_id
+    assert after.span_id != before.span_id
+    assert (after.trace_id, after.parent_id) == (before.trace_id, before.parent_id)
+    assert after.start_ns > before.end_ns, "it begins with the reset"
+    names = Counter(span.name for span in receiver.spans)
+    assert names["activity.greet"] == names["activity.greet_in_thread"] == 1
