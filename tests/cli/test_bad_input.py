@@ -4,7 +4,6 @@ that people type; and no password is ever repeated."""
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -112,12 +111,9 @@ def test_options_of_an_engine(options: tuple[str, ...], told: str) -> None:
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
 @pytest.mark.parametrize("command", [ENGINE, ("dev", "--port", "0"), ("dev", "--ha")])
-def test_a_host_that_is_not_ours(command: tuple[str, ...], host: str, tmp_path: Path) -> None:
+def test_a_host_that_is_not_ours(command: tuple[str, ...], host: str) -> None:
     environment = {"SCHED_POSTGRES_DSN": "postgresql://127.0.0.1:1/x"}
-    if command == ENGINE:
-        done = sched_in_process(*command, "--host", host, environment=environment)
-    else:
-        done = sched(*command, "--host", host, cwd=tmp_path)
+    done = sched_in_process(*command, "--host", host, environment=environment)
     assert_refused(done, 2, f"--host {host} is no address of this machine")
 
 
@@ -136,16 +132,19 @@ async def test_an_old_postgres(postgres_dsn: str) -> None:
     """A proxy says what an old server would say first: its version."""
     async with pooled(postgres_dsn, keeps_sessions=True, server_version="14.9") as old:
         environment = {"SCHED_POSTGRES_DSN": old.dsn}
-        for command in (ENGINE, ("migrate", "up")):
-            done = await asyncio.to_thread(sched, *command, environment=environment)
+        for run, command in ((sched, ENGINE), (sched_in_process, ("migrate", "up"))):
+            done = await asyncio.to_thread(run, *command, environment=environment)
             assert_refused(done, 2, "is Postgres 14; sched needs 15 or newer")
 
 
 async def test_a_pooler_that_keeps_no_sessions(postgres_dsn: str) -> None:
     async with pooled(postgres_dsn) as pooler:
         environment = {"SCHED_POSTGRES_DSN": pooler.dsn}
-        for command in ((*ENGINE, "--migrate"), ("migrate", "up")):
-            done = await asyncio.to_thread(sched, *command, environment=environment)
+        for run, command in (
+            (sched, (*ENGINE, "--migrate")),
+            (sched_in_process, ("migrate", "up")),
+        ):
+            done = await asyncio.to_thread(run, *command, environment=environment)
             assert_refused(done, 2, "a connection pooler in transaction mode", "session mode")
 
 
@@ -209,14 +208,3 @@ def test_a_state_of_something_else(
             (data / name).write_text(text)
     done = sched("dev", "--ha", "--port", "0", cwd=tmp_path)
     assert_refused(done, 2, told, "Move it away")
-
-
-def test_a_port_that_another_program_has(tmp_path: Path) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        done = sched("dev", "--ha", "--port", str(port), cwd=tmp_path)
-    assert done.returncode == 1
-    assert f"127.0.0.1:{port} cannot be used" in done.stderr
-    assert "Choose another port with --port" in done.stderr

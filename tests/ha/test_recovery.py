@@ -42,7 +42,7 @@ async def recovers(cluster: HaCluster, epoch: int) -> None:
 async def test_postgres_is_killed_while_a_leader_recovers(
     make_cluster: MakeCluster, ha_postgres: PostgresServer
 ) -> None:
-    cluster = make_cluster()
+    cluster = make_cluster(workers=1)
     cluster.start()
     async with await cluster.connect() as client, under_load(cluster, client):
         leader, epoch = await cluster.leader(), await cluster.epoch()
@@ -60,7 +60,7 @@ async def test_postgres_is_killed_while_a_leader_recovers(
 async def test_two_leaders_recover_at_once(make_cluster: MakeCluster) -> None:
     """The first is told to stop while it still waits for what it asked; what it
     then reads, and what it would do about it, is of the past."""
-    cluster = make_cluster(engines=3)
+    cluster = make_cluster(engines=3, workers=1)
     cluster.start()
     async with await cluster.connect() as client, under_load(cluster, client):
         leader, epoch = await cluster.leader(), await cluster.epoch()

@@ -255,6 +255,18 @@ async def test_another_cluster_with_the_same_key_is_told_apart(
     await campaign
 
 
+async def test_another_key_for_the_same_cluster_is_refused(make: Make) -> None:
+    """Else both would lead, each by its own lock."""
+    first = make("a:1")
+    await elect(first, 1)
+    with pytest.raises(StoreRefusedError, match=r"led by the engine at a:1.*this engine has 0x2a"):
+        await make("b:2", lock_key=42).campaign()
+    assert first.holds()
+
+    await first.resign()
+    await elect(make("b:2", lock_key=42), 2)
+
+
 async def test_keys_and_shard_groups_have_leaders_of_their_own(make: Make) -> None:
     own_key = {"lock_key": 0xFFFF_FFFF_FFFF_FFF0}  # larger than what fits into a bigint
     candidates = [make("a:1"), make("b:2", shard_group=1), make("c:3", shard_group=2, **own_key)]
