@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint format proto sim sim-nightly bench clean
+.PHONY: help setup demo test lint format proto sim sim-nightly bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ sim-nightly: $(STAMP) ## the same for HOURS=8 hours
 
 bench: $(STAMP) ## measure; figures go to docs/performance.md
 	$(BIN)/python -m benchmarks
+
+fuzz: $(STAMP) ## attack engines with malformed messages, SECONDS=60
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
