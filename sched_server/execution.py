@@ -127,6 +127,7 @@ class Execution:
         state, change = self.state, pending.change
         change.last_event_id = state.last_event_id
         change.history_bytes = state.history_bytes
+        change.build_id = state.build_id
         for key in pending.touched:
             if key == TASK_KEY:
                 self._freeze_task(change)

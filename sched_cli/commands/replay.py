@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sched_cli.commands.workflow.reading import (
+    BuildOption,
     FilterQueueOption,
     IdPrefixOption,
     StatusOption,
@@ -52,6 +53,7 @@ def replay(
     workflow_type: TypeOption = None,
     task_queue: FilterQueueOption = None,
     id_prefix: IdPrefixOption = None,
+    build: BuildOption = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -78,7 +80,7 @@ def replay(
     from sched_cli.errors import UsageError
     from sched_cli.replaying import Reports, Wanted, sort_out
 
-    filters = filters_of(status, workflow_type, task_queue, id_prefix)
+    filters = filters_of(status, workflow_type, task_queue, id_prefix, build)
     filtered = everything or any(value is not None for value in filters.values())
     if not given and not filtered:
         raise UsageError("Say what to replay: a workflow id, a captured history, or --all.")

@@ -301,20 +301,23 @@ class Client:
         workflow_type: str | None = None,
         task_queue: str | None = None,
         id_prefix: str | None = None,
+        build_id: str | None = None,
         started_after: datetime | None = None,
         started_before: datetime | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[WorkflowInfo]:
         """Runs, newest first, read page by page; what is None does not restrict.
 
-        `started_after` is inclusive, `started_before` is not; naive datetimes
-        are local time. `limit` is how many at most.
+        `build_id` is that of the worker that completed the run's last workflow task.
+        `started_after` is inclusive, `started_before` is not; naive datetimes are
+        local time. `limit` is how many at most.
         """
         restriction = workflow_filter(
             status=status,
             workflow_type=workflow_type,
             task_queue=task_queue,
             id_prefix=id_prefix,
+            build_id=build_id,
             started_after=started_after,
             started_before=started_before,
         )
@@ -343,6 +346,7 @@ class Client:
         workflow_type: str | None = None,
         task_queue: str | None = None,
         id_prefix: str | None = None,
+        build_id: str | None = None,
         started_after: datetime | None = None,
         started_before: datetime | None = None,
     ) -> WorkflowCount:
@@ -353,6 +357,7 @@ class Client:
             workflow_type=workflow_type,
             task_queue=task_queue,
             id_prefix=id_prefix,
+            build_id=build_id,
             started_after=started_after,
             started_before=started_before,
         )

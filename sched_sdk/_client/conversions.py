@@ -97,6 +97,7 @@ def info_from_proto(info: workflow_service_pb2.WorkflowInfo) -> WorkflowInfo:
         start_time=time_from_proto(info.start_time_us),
         close_time=optional_time(info.close_time_us),
         history_length=info.history_length,
+        build_id=info.build_id,
     )
 
 

@@ -89,6 +89,8 @@ class WorkflowInfo:
     close_time: datetime | None
     history_length: int
     """How many events the run has."""
+    build_id: str = ""
+    """Of the worker that completed the last workflow task; empty before the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,6 +145,7 @@ def workflow_filter(
     workflow_type: str | None,
     task_queue: str | None,
     id_prefix: str | None,
+    build_id: str | None,
     started_after: datetime | None,
     started_before: datetime | None,
 ) -> workflow_service_pb2.WorkflowFilter:
@@ -159,6 +160,7 @@ def workflow_filter(
         workflow_type=workflow_type or "",
         task_queue=task_queue or "",
         workflow_id_prefix=id_prefix or "",
+        build_id=build_id or "",
         started_after_time_us=time_to_proto(started_after),
         started_before_time_us=time_to_proto(started_before),
     )

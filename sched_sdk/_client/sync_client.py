@@ -224,14 +224,16 @@ class SyncClient:
         workflow_type: str | None = None,
         task_queue: str | None = None,
         id_prefix: str | None = None,
+        build_id: str | None = None,
         started_after: datetime | None = None,
         started_before: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[WorkflowInfo]:
         """Runs, newest first, read page by page; what is None does not restrict.
 
-        `started_after` is inclusive, `started_before` is not; naive datetimes
-        are local time. `limit` is how many at most.
+        `build_id` is that of the worker that completed the run's last workflow task.
+        `started_after` is inclusive, `started_before` is not; naive datetimes are
+        local time. `limit` is how many at most.
         """
         yield from self._thread.iterate(
             self._async.list_workflows(
@@ -239,6 +241,7 @@ class SyncClient:
                 workflow_type=workflow_type,
                 task_queue=task_queue,
                 id_prefix=id_prefix,
+                build_id=build_id,
                 started_after=started_after,
                 started_before=started_before,
                 limit=limit,
@@ -252,6 +255,7 @@ class SyncClient:
         workflow_type: str | None = None,
         task_queue: str | None = None,
         id_prefix: str | None = None,
+        build_id: str | None = None,
         started_after: datetime | None = None,
         started_before: datetime | None = None,
     ) -> WorkflowCount:
@@ -263,6 +267,7 @@ class SyncClient:
                 workflow_type=workflow_type,
                 task_queue=task_queue,
                 id_prefix=id_prefix,
+                build_id=build_id,
                 started_after=started_after,
                 started_before=started_before,
             )

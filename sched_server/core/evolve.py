@@ -96,6 +96,7 @@ def _task_completed(
     state.base_time_us = event.time_us
     state.seen = attributes.seen
     state.segment_id = attributes.segment_id
+    state.build_id = attributes.build_id
     state.task = IDLE_TASK
     if state.unseen:
         state.unseen = [i for i in state.unseen if i > attributes.seen]

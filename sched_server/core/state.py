@@ -119,6 +119,8 @@ class ExecutionState(Struct, kw_only=True):
     """The id of the last event that the code was given, as of `base`."""
     segment_id: int = 0
     """Of the last accepted segment."""
+    build_id: str = ""
+    """Of the worker that completed the last workflow task."""
     last_seq: int = 0
     """The highest command number used."""
     last_scheduled_seq: int = 0

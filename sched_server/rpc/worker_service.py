@@ -180,7 +180,7 @@ def _check_hello(limits: ApiLimits, hello: pb.WorkerHello) -> None:
     edge.check_name(limits, "the session id", hello.session_id)
     edge.check_name(limits, "the task queue", hello.task_queue)
     edge.check_text(limits, "the identity", hello.identity)
-    edge.check_text(limits, "the build id", hello.build_id)
+    edge.check_name(limits, "the build id", hello.build_id, required=False)
     for what, names in (
         ("workflow type", hello.workflow_types),
         ("activity name", hello.activity_names),

@@ -48,6 +48,8 @@ class RunRow(Struct, kw_only=True):
     closed_us: int = 0
     last_event_id: int = 0
     history_bytes: int = 0
+    build_id: str = ""
+    """Of the worker that completed the last workflow task."""
 
 
 class TaskRow(Struct, kw_only=True):
@@ -95,6 +97,8 @@ class RunChange(Struct, kw_only=True):
     last_event_id: int
     history_bytes: int
     """The new total."""
+    build_id: str = ""
+    """Of the worker that completed the last workflow task."""
     created: RunRow | None = None
     closed_status: int = 0
     """Above 0: the run closes with this status at `closed_us`."""
@@ -153,6 +157,7 @@ class RunFilter(Struct, kw_only=True, frozen=True):
     """Inclusive."""
     started_before_us: int = 0
     """Exclusive."""
+    build_id: str = ""
 
 
 class StoreStatus(Struct, frozen=True):

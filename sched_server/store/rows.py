@@ -27,6 +27,7 @@ def run_row(row: Sequence[Any]) -> RunRow:
         closed_us,
         last_event_id,
         history_bytes,
+        build_id,
     ) = row
     return RunRow(
         run_key=run_key,
@@ -41,4 +42,5 @@ def run_row(row: Sequence[Any]) -> RunRow:
         closed_us=closed_us,
         last_event_id=last_event_id,
         history_bytes=history_bytes,
+        build_id=build_id,
     )

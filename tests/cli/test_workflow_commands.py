@@ -149,8 +149,12 @@ def test_a_list_in_each_format(served: Served) -> None:
     assert as_json == as_lines
     assert set(as_json[0]) == {
         *("workflow_id", "run_id", "workflow_type", "task_queue", "status"),
-        *("start_time", "close_time", "history_length"),
+        *("start_time", "close_time", "history_length", "build_id"),
     }
+    build = as_json[0]["build_id"]
+    assert len(build) == 12
+    assert lines(served.sched(*chosen, "--build", build).stdout) == table
+    assert "COMPLETED" not in served.sched(*chosen, "--build", "other").stdout
     assert as_json[0]["start_time"].endswith("Z")
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from sched_sdk.api.v1 import common_pb2
 from sched_server.store import open_runs
+from sched_server.store.migration import load_migrations, migrations_directory
 from sched_server.store.port import (
     RunFilter,
     StoreLockedError,
@@ -262,10 +263,12 @@ def test_an_empty_file_becomes_a_store(path: Path) -> None:
 
 def test_a_newer_store_is_refused_by_both_versions(path: Path) -> None:
     use_now(path)
-    execute(path, "INSERT INTO schema_migrations VALUES (2, 'future', 'abc', 0)")
+    known = len(load_migrations(migrations_directory("sqlite")))
+    execute(path, f"INSERT INTO schema_migrations VALUES ({known + 1}, 'future', 'abc', 0)")
     before = path.read_bytes()
     with pytest.raises(
-        StoreVersionError, match=r"schema version is 2, this one knows up to 1\. Upgrade sched"
+        StoreVersionError,
+        match=rf"schema version is {known + 1}, this one knows up to {known}\. Upgrade sched",
     ):
         use_now(path)
     assert path.read_bytes() == before

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         workflow_type: str | None
         task_queue: str | None
         id_prefix: str | None
+        build_id: str | None
 
 
 _STATUSES = (
@@ -68,6 +69,15 @@ IdPrefixOption = Annotated[
         "--id", metavar="PREFIX", envvar="SCHED_ID_PREFIX", help="Only ids that begin with this."
     ),
 ]
+BuildOption = Annotated[
+    str | None,
+    typer.Option(
+        "--build",
+        metavar="BUILD_ID",
+        envvar="SCHED_FILTER_BUILD",
+        help="Only those whose code was last run by a worker of this build.",
+    ),
+]
 
 
 def list_workflows(
@@ -75,6 +85,7 @@ def list_workflows(
     workflow_type: TypeOption = None,
     task_queue: FilterQueueOption = None,
     id_prefix: IdPrefixOption = None,
+    build: BuildOption = None,
     limit: Annotated[
         int, typer.Option("--limit", min=1, envvar="SCHED_LIMIT", help="How many at most.")
     ] = 20,
@@ -84,7 +95,7 @@ def list_workflows(
     """List workflows, the newest first."""
     from sched_cli.connection import with_client
 
-    filters = filters_of(status, workflow_type, task_queue, id_prefix)
+    filters = filters_of(status, workflow_type, task_queue, id_prefix, build)
 
     async def read(client: Client) -> list[WorkflowInfo]:
         # One more than is shown tells whether there are more.
@@ -105,13 +116,14 @@ def count(
     workflow_type: TypeOption = None,
     task_queue: FilterQueueOption = None,
     id_prefix: IdPrefixOption = None,
+    build: BuildOption = None,
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Count workflows by status."""
     from sched_cli.connection import with_client
 
-    filters = filters_of(status, workflow_type, task_queue, id_prefix)
+    filters = filters_of(status, workflow_type, task_queue, id_prefix, build)
 
     async def read(client: Client) -> WorkflowCount:
         return await client.count_workflows(**filters)
@@ -157,6 +169,7 @@ def filters_of(
     workflow_type: str | None,
     task_queue: str | None,
     id_prefix: str | None,
+    build: str | None,
 ) -> Filters:
     """The filters of a list, checked. Raises UsageError for an unknown status."""
     return {
@@ -166,6 +179,7 @@ def filters_of(
         "workflow_type": workflow_type,
         "task_queue": task_queue,
         "id_prefix": id_prefix,
+        "build_id": build,
     }
 
 

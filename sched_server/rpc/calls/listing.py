@@ -53,6 +53,7 @@ async def count_workflows(
 def _read_filter(limits: ApiLimits, message: pb.WorkflowFilter) -> RunFilter:
     edge.check_name(limits, "the workflow type", message.workflow_type, required=False)
     edge.check_name(limits, "the task queue", message.task_queue, required=False)
+    edge.check_name(limits, "the build id", message.build_id, required=False)
     edge.check_name(limits, "the workflow id prefix", message.workflow_id_prefix, required=False)
     return RunFilter(
         statuses=tuple(message.statuses),
@@ -61,6 +62,7 @@ def _read_filter(limits: ApiLimits, message: pb.WorkflowFilter) -> RunFilter:
         workflow_id_prefix=message.workflow_id_prefix,
         started_after_us=message.started_after_time_us,
         started_before_us=message.started_before_time_us,
+        build_id=message.build_id,
     )
 
 
@@ -83,4 +85,5 @@ def info_to_proto(row: RunRow) -> pb.WorkflowInfo:
         start_time_us=row.started_us,
         close_time_us=row.closed_us,
         history_length=row.last_event_id,
+        build_id=row.build_id,
     )

@@ -67,6 +67,7 @@ def _change_columns(changes: list[RunChange]) -> dict[str, Any]:
         "expected_event_ids": int4_array([expected_event_id(change) for change in changes]),
         "last_event_ids": int4_array([change.last_event_id for change in changes]),
         "history_bytes": int8_array([change.history_bytes for change in changes]),
+        "build_ids": text_array([change.build_id for change in changes]),
         "shards": int2_array([change.shard for change in changes]),
     }
 

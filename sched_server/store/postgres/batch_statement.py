@@ -54,8 +54,9 @@ WITH fence AS MATERIALIZED (
 ),
 change AS MATERIALIZED (
     SELECT input.*, found.place, coalesce(found.last_event_id, -1) AS found_event_id
-    FROM unnest(:run_keys, :expected_event_ids, :last_event_ids, :history_bytes, :shards)
-        AS input (run_key, expected_event_id, last_event_id, history_bytes, shard)
+    FROM unnest(:run_keys, :expected_event_ids, :last_event_ids, :history_bytes, :build_ids,
+        :shards)
+        AS input (run_key, expected_event_id, last_event_id, history_bytes, build_id, shard)
     LEFT JOIN LATERAL (
         SELECT ctid AS place, last_event_id FROM run_counters
         WHERE run_counters.run_key = input.run_key OFFSET 0) AS found ON true
@@ -107,8 +108,8 @@ started AS (
     WHERE EXISTS (SELECT FROM go) AND (SELECT count(*) FROM closed) >= 0
 ),
 created AS (
-    INSERT INTO run_counters (run_key, shard, last_event_id, history_bytes)
-    SELECT run_key, shard, last_event_id, history_bytes
+    INSERT INTO run_counters (run_key, shard, last_event_id, history_bytes, build_id)
+    SELECT run_key, shard, last_event_id, history_bytes, build_id
     FROM change WHERE expected_event_id = -1 AND EXISTS (SELECT FROM go)
     RETURNING run_key
 ),
@@ -117,7 +118,8 @@ created AS (
 _COUNTERS = """
 counted AS (
     UPDATE run_counters
-    SET last_event_id = change.last_event_id, history_bytes = change.history_bytes
+    SET last_event_id = change.last_event_id, history_bytes = change.history_bytes,
+        build_id = change.build_id
     FROM change
     WHERE run_counters.ctid = change.place
         AND run_counters.last_event_id = change.expected_event_id

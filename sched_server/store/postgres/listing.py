@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["count_statement", "list_statement"]
 
+# The last workflow task was completed by this build.
+_ON_BUILD = """EXISTS (
+    SELECT FROM run_counters AS counted
+    WHERE counted.run_key = runs.run_key AND counted.build_id = $?)"""
+
 
 class _Conditions:
     """Grows a WHERE clause; each `$?` in a condition is the next parameter."""
@@ -71,6 +76,8 @@ def _conditions(run_filter: RunFilter) -> _Conditions:
         behind = behind_prefix(run_filter.workflow_id_prefix)
         if behind is not None:
             conditions.add("runs.workflow_id < $?", behind)
+    if run_filter.build_id:
+        conditions.add(_ON_BUILD, run_filter.build_id)
     if run_filter.started_after_us:
         conditions.add("runs.started_us >= $?", Int8(run_filter.started_after_us))
     if run_filter.started_before_us:

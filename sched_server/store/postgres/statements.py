@@ -114,10 +114,10 @@ CROSS JOIN LATERAL (
 _RUN = """
 SELECT runs.run_key, runs.run_id, runs.workflow_id, runs.shard, runs.workflow_type,
     runs.task_queue, runs.status, runs.start_request_id, runs.started_us, runs.closed_us,
-    run_counters.last_event_id, run_counters.history_bytes
+    run_counters.last_event_id, run_counters.history_bytes, run_counters.build_id
 """
 _JOIN_COUNTERS = """CROSS JOIN LATERAL (
-    SELECT last_event_id, history_bytes FROM run_counters
+    SELECT last_event_id, history_bytes, build_id FROM run_counters
     WHERE run_counters.run_key = runs.run_key OFFSET 0) AS run_counters
 """
 _FROM_RUNS = "FROM runs " + _JOIN_COUNTERS

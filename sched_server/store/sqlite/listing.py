@@ -10,6 +10,11 @@ from sched_server.store.sqlite import statements as sql
 if TYPE_CHECKING:
     from sched_server.store.port import RunFilter
 
+# The last workflow task was completed by this build.
+_ON_BUILD = """EXISTS (
+    SELECT 1 FROM run_counters AS counted
+    WHERE counted.run_key = runs.run_key AND counted.build_id = ?)"""
+
 
 def list_statement(
     run_filter: RunFilter, after: tuple[int, int] | None, limit: int
@@ -54,6 +59,8 @@ def _conditions(run_filter: RunFilter) -> tuple[list[str], list[Any]]:
         behind = behind_prefix(run_filter.workflow_id_prefix)
         if behind is not None:
             restrict("runs.workflow_id < ?", behind)
+    if run_filter.build_id:
+        restrict(_ON_BUILD, run_filter.build_id)
     if run_filter.started_after_us:
         restrict("runs.started_us >= ?", run_filter.started_after_us)
     if run_filter.started_before_us:

@@ -76,10 +76,12 @@ INSERT_RUNS = BulkStatement(
 
 # The counters of every run in the batch, new or not.
 PUT_COUNTERS = BulkStatement(
-    "INSERT OR FAIL INTO run_counters (run_key, shard, last_event_id, history_bytes) VALUES",
-    4,
+    """INSERT OR FAIL INTO run_counters (run_key, shard, last_event_id, history_bytes, build_id)
+    VALUES""",
+    5,
     """ON CONFLICT (run_key) DO UPDATE
-SET last_event_id = excluded.last_event_id, history_bytes = excluded.history_bytes""",
+SET last_event_id = excluded.last_event_id, history_bytes = excluded.history_bytes,
+    build_id = excluded.build_id""",
 )
 
 # New events.
@@ -120,7 +122,7 @@ DELETE_TIMERS = BulkStatement(
 _RUN = """
 SELECT runs.run_key, runs.run_id, runs.workflow_id, runs.shard, runs.workflow_type,
     runs.task_queue, runs.status, runs.start_request_id, runs.started_us, runs.closed_us,
-    run_counters.last_event_id, run_counters.history_bytes
+    run_counters.last_event_id, run_counters.history_bytes, run_counters.build_id
 """
 _FROM_RUNS = "FROM runs CROSS JOIN run_counters ON run_counters.run_key = runs.run_key\n"
 

@@ -147,7 +147,13 @@ def _write_changes(
 def _collect(rows: _Rows, shard_group: int, change: RunChange) -> None:
     run_key = change.run_key
     shard = change.shard
-    rows.counters += (run_key, shard, change.last_event_id, change.history_bytes)
+    rows.counters += (
+        run_key,
+        shard,
+        change.last_event_id,
+        change.history_bytes,
+        change.build_id,
+    )
     if change.created is not None:
         _collect_created(rows, change)
     elif change.closed_status:

@@ -57,6 +57,21 @@ class ListContract:
         assert await listed(store, workflow_type="A", task_queue="x") == [1]
         assert await listed(store, workflow_type="a") == []
 
+    async def test_filters_by_build(self, store: Store) -> None:
+        """The build of the last workflow task, which may change with every commit."""
+        leader = await lead(store)
+        await leader.write(new_run(1), new_run(2), new_run(3))
+        await leader.write(change(1, 1, [b"a"], build_id="old"))
+        await leader.write(change(2, 1, [b"a"], build_id="old"))
+        await leader.write(change(2, 2, [b"b"], build_id="new"))
+        assert await listed(store, build_id="old") == [1]
+        assert await listed(store, build_id="new") == [2]
+        assert await listed(store, build_id="ne") == []
+        assert await store.count_runs(RunFilter(build_id="new")) == {RUNNING: 1}
+        run = await store.read_run(2)
+        assert run is not None
+        assert run.build_id == "new"
+
     async def test_filters_by_start_time(self, store: Store) -> None:
         leader = await lead(store)
         for key in (1, 2, 3, 4):

@@ -1,0 +1,1 @@
+ALTER TABLE run_counters DROP COLUMN build_id;
