@@ -87,12 +87,17 @@ def _side(side: Side, style: str, indentation: str, what: str = "") -> Text:
     text = Text(indentation + " ".join(words.split()), style=style)
     if side.call_site:
         at = "" if side.what else "waits at "
-        text.append(f"\n{indentation}{at}{side.call_site}", style="dim")
+        now = f", by now {side.call_site_now}" if _has_moved(side) else ""
+        text.append(f"\n{indentation}{at}{side.call_site}{now}", style="dim")
     return text
 
 
+def _has_moved(side: Side) -> bool:
+    return bool(side.call_site_now) and side.call_site_now != side.call_site
+
+
 def _sources(divergence: Divergence, build_id: str) -> Iterator[RenderableType]:
-    recorded = divergence.recorded.call_site
+    recorded = divergence.recorded.call_site_now or divergence.recorded.call_site
     current = divergence.current.call_site
     path = next((f.file for f in divergence.frames if f.call_site == current), "")
     changed = bool(build_id) and divergence.recorded_build_id != build_id

@@ -151,6 +151,6 @@ def _show_summary(reports: Reports) -> None:
         console.data().print(table)
     unreadable = sum(1 for report in reports.found if report.replay is None)
     if unreadable:
-        console.say(f"{_count(unreadable, 'history').replace('historys', 'histories')} unread.")
+        console.say(f"{unreadable:,} could not be replayed, see above.")
     for name, count in sorted(reports.skipped.items()):
         console.hint(f"Skipped {count:,} of {name}: the app has no such workflow.")

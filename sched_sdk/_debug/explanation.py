@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sched_sdk._definitions import WorkflowDefinition
+    from sched_sdk._replay.waiting import Wait
 
 __all__ = ["explain"]
 
@@ -47,35 +48,45 @@ def explain(
     journal = ObservingJournal()
     run = WorkflowRun(definition, journal=journal)
     again: NonDeterminismError | None = None
-    with LastReturn(definition.fn) as function:
-        try:
-            run.replay(events[:begin])
-            journal.closely = True
+    function = LastReturn(definition.fn)
+    try:
+        run.replay(events[:begin])
+        journal.closely = True
+        with function:
             run.replay(events[begin:])
             run.end_replay()
-        except NonDeterminismError as found:
-            again = found
+    except NonDeterminismError as found:
+        again = found
+    try:
         task = run.main_task
         shown = again or error
         frames = _frames(shown.command, journal, function.frame, task)
-        raised = _raised(shown, events)
-        waits = tuple(
-            Waiting(task=w.task, call_site=w.call_site, function=w.function) for w in run.waiting()
-        )
+        waits = tuple(map(_waiting, run.waiting()))
         sites = journal.sites()
+    finally:
         run.evict()
+    agreed = _agreed(events, shown.event_id, sites)
     return Divergence(
         event_id=shown.event_id,
         message=str(shown),
-        recorded=_recorded_side(shown, events),
+        recorded=_recorded_side(shown, events, agreed),
         current=_current_side(shown, frames),
-        raised=raised,
-        agreed=_agreed(events, shown.event_id, sites),
+        raised=_raised(shown, events),
+        agreed=agreed,
         frames=frames,
         waits=waits,
         reset_event_id=_reset_point(events, begin),
         recorded_build_id=_build_of(events, begin),
         unstable=again is None or _parts(again) != _parts(error),
+    )
+
+
+def _waiting(wait: Wait) -> Waiting:
+    return Waiting(
+        task=wait.task,
+        call_site=wait.call_site,
+        function=wait.function.rpartition("<locals>.")[2],
+        waits_on=wait.waits_on,
     )
 
 
@@ -142,7 +153,9 @@ def _event(events: Sequence[Event], event_id: int) -> Event | None:
     return events[event_id - 1] if 0 < event_id <= len(events) else None
 
 
-def _recorded_side(error: NonDeterminismError, events: Sequence[Event]) -> Side:
+def _recorded_side(
+    error: NonDeterminismError, events: Sequence[Event], agreed: Sequence[AgreedCommand]
+) -> Side:
     event = _event(events, error.event_id)
     if event is None or error.expected == NOTHING_MORE:
         return Side(what=error.expected)
@@ -150,7 +163,23 @@ def _recorded_side(error: NonDeterminismError, events: Sequence[Event]) -> Side:
     if event.HasField("activity_scheduled"):
         arguments = tuple(plain_payloads(event.activity_scheduled.input))
     what = error.expected if error.expected.endswith("seq") else _what(event, events)
-    return Side(what=what, call_site=error.recorded_call_site, arguments=arguments)
+    return Side(
+        what=what,
+        call_site=error.recorded_call_site,
+        call_site_now=_moved(error.recorded_call_site, agreed),
+        arguments=arguments,
+    )
+
+
+def _moved(call_site: str, agreed: Sequence[AgreedCommand]) -> str:
+    """An edit moves what stands below it, and mostly all by the same."""
+    file, _, line = call_site.rpartition(":")
+    for command in reversed(agreed):
+        before_file, _, before = command.recorded_call_site.rpartition(":")
+        now_file, _, now = command.current_call_site.rpartition(":")
+        if before_file == file and before.isdigit() and now.isdigit() and line.isdigit():
+            return f"{now_file}:{max(1, int(line) + int(now) - int(before))}"
+    return ""
 
 
 def _current_side(error: NonDeterminismError, frames: tuple[Frame, ...]) -> Side:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -39,6 +40,9 @@ class Side:
     """`activity charge`, `timer 2 s`, `nothing more`; empty for nothing."""
     call_site: str = ""
     """`file:line`, the file relative to the app; may be empty."""
+    call_site_now: str = ""
+    """Of the history's side: where that place is by now, judged by how the last
+    command before it has moved. Empty if that is not known."""
     arguments: tuple[Any, ...] | None = None
     """Of an activity, as plain JSON values; None for what has no arguments."""
 
@@ -72,6 +76,8 @@ class Waiting:
     """Its name; that of the workflow function is `workflow`."""
     call_site: str
     function: str
+    waits_on: Mapping[str, Any] | None
+    """As in the answer to the query `__stack`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ import pytest
 
 from sched_sdk._capture import CapturedHistory, dump_capture
 from tests.cli.support import sched, sched_in_process
+from tests.docs.markdown import ROOT, titled
 from tests.replay.engine import Engine, run_to_end
 
 if TYPE_CHECKING:
@@ -158,15 +159,33 @@ def test_a_divergence_as_json(folder: Path, replay: Replay) -> None:
     assert divergence["recorded"] == {
         "what": "timer 60 s",
         "call_site": "app.py:19",
+        "call_site_now": "app.py:19",
         "arguments": None,
     }
     assert divergence["current"] == {
         "what": "activity ship",
         "call_site": "app.py:19",
+        "call_site_now": "",
         "arguments": ["A-1"],
     }
     (frame,) = divergence["frames"]
     assert frame["variables"][0] == {"name": "number", "value": "'A-1'"}
+
+
+def test_the_json_is_as_documented(folder: Path, replay: Replay) -> None:
+    (folder / "app.py").write_text(
+        APP.replace(SLEEP, SHIP).replace("charge, number)", 'charge, "A-2")')
+    )
+    done = replay("order.json", "-o", "json")
+    documented = json.loads(titled(ROOT / "docs" / "cli.md", "replay").text)
+    assert shape(json.loads(done.stdout)) == shape(documented)
+
+
+def shape(value: Any) -> Any:
+    """The names of fields, to any depth; of a list, those of its first item."""
+    if isinstance(value, dict):
+        return {name: shape(item) for name, item in value.items()}
+    return [shape(value[0])] if isinstance(value, list) and value else None
 
 
 def test_an_exception_is_told_apart(folder: Path, replay: Replay) -> None:

@@ -77,6 +77,8 @@ def test_what_agreed_before_has_both_places(variant: Variant, recorded: Captured
             for site in (command.recorded_call_site, command.current_call_site)
         )
         assert now == before + 2
+    recorded_line = int(divergence.recorded.call_site.rpartition(":")[2])
+    assert divergence.recorded.call_site_now == f"app.py:{recorded_line + 2}"
 
 
 def test_code_that_stands_still_says_where(variant: Variant, recorded: CapturedHistory) -> None:
@@ -84,6 +86,8 @@ def test_code_that_stands_still_says_where(variant: Variant, recorded: CapturedH
     assert divergence is not None
     assert [(wait.task, wait.function) for wait in divergence.waits] == [("workflow", "order")]
     assert divergence.waits[0].call_site == divergence.current.call_site
+    assert divergence.waits[0].waits_on is not None
+    assert divergence.waits[0].waits_on["name"] == "packed"
     assert f"it waits in order ({divergence.current.call_site})" in divergence.message
 
 
