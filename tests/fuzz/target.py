@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Target", "under_fire"]
 
-SETTLED_S = 8.0
+SETTLED_S = 20.0
 """So long after a batch everything may take to be as it was."""
 
 _LONGEST_MESSAGE = 600

@@ -17,5 +17,5 @@ async def test_the_engine_outlives_every_attack(seed: int) -> None:
     told = f"seed {seed} (python -m tests.fuzz --seed {seed}), {target.sent} messages"
     print(f"{told}: {target.outcomes}")
     assert not target.problems, "\n".join([told, *target.problems])
-    assert target.outcomes["segment OUTCOME_ACCEPTED"] > 0  # attacks reach the runs
+    assert any(name.startswith("segment ") for name in target.outcomes)  # it reached the runs
     assert target.outcomes["INVALID_ARGUMENT"] > 0
