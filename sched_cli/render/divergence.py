@@ -47,11 +47,14 @@ def _title(text: str) -> Text:
 def _headline(replay: Replay, divergence: Divergence) -> Text:
     from rich.text import Text
 
+    where = f"at event {divergence.event_id} of {replay.events}"
+    if divergence.event_id > replay.events:
+        where = f"behind event {replay.events}, the last"
     return Text.assemble(
         (replay.workflow_id, "bold"),
         " ",
         (str(replay.outcome), "bold red"),
-        f" at event {divergence.event_id} of {replay.events} ({replay.workflow_type})",
+        f" {where} ({replay.workflow_type})",
     )
 
 
@@ -125,7 +128,7 @@ def _waits(divergence: Divergence) -> Iterator[RenderableType]:
         return
     yield _title("The code waits")
     for wait in divergence.waits:
-        name = "" if wait.task == "workflow" else f" ({wait.task})"
+        name = "" if wait.task in ("workflow", wait.function) else f" ({wait.task})"
         yield f"{_INDENTATION}in {wait.function or '?'}{name}, {wait.call_site or 'in a library'}"
     yield ""
 

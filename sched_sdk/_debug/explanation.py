@@ -162,9 +162,8 @@ def _recorded_side(
     arguments = None
     if event.HasField("activity_scheduled"):
         arguments = tuple(plain_payloads(event.activity_scheduled.input))
-    what = error.expected if error.expected.endswith("seq") else _what(event, events)
     return Side(
-        what=what,
+        what=_what(event, events),
         call_site=error.recorded_call_site,
         call_site_now=_moved(error.recorded_call_site, agreed),
         arguments=arguments,

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from sched_sdk._replay.commands import describe_patch, describe_timer
+from sched_sdk._replay.commands import (
+    CompleteWorkflow,
+    FailWorkflow,
+    describe_patch,
+    describe_timer,
+)
 from sched_sdk.api.v1 import history_pb2
 from sched_sdk.errors import NonDeterminismError
 
@@ -96,7 +101,7 @@ def diverged(
     actual, current_site = "", ""
     if command is not None:
         actual, current_site = command.describe(), command.call_site
-        does = f"the code does {_with_seq(actual, expected, command)}{_at(current_site)}"
+        does = f"the code {_does(command, expected)}{_at(current_site)}"
     else:
         waits, current_site = _what_it_waits_for(journal)
         does = f"the code does nothing there{waits}"
@@ -133,8 +138,8 @@ def did_more(command: Described, event_id: int) -> NonDeterminismError:
     """The code produced `command` where its segment in history ends."""
     actual = command.describe()
     return NonDeterminismError(
-        f"history has nothing more of the code before event {event_id}, but the code does "
-        f"{actual}{_at(command.call_site)} as well. {_REMEDY}",
+        f"history has nothing more of the code before event {event_id}, but the code "
+        f"{_does(command)}{_at(command.call_site)} as well. {_REMEDY}",
         event_id=event_id,
         expected=NOTHING_MORE,
         actual=actual,
@@ -154,8 +159,13 @@ def unknown_resolution(event: history_pb2.HistoryEvent, seq: int) -> NonDetermin
     )
 
 
-def _with_seq(actual: str, expected: str, command: Described) -> str:
-    return f"{actual} with seq {command.seq}" if actual == expected else actual
+def _does(command: Described, expected: str = "") -> str:
+    if isinstance(command, FailWorkflow):
+        return f"raises {command.failure.type}: {command.failure.message}".rstrip(": ")
+    if isinstance(command, CompleteWorkflow):
+        return "ends the workflow"
+    actual = command.describe()
+    return f"does {actual} with seq {command.seq}" if actual == expected else f"does {actual}"
 
 
 def _seq_of(event: history_pb2.HistoryEvent) -> int:
