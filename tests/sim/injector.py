@@ -45,6 +45,10 @@ class Injector:
         if queue.away:
             queue.back()
         network.heal()
+        for worker in world.workers:
+            worker.newest = True
+            if not worker.is_newest:
+                worker.process.kill()
         for node in world.nodes.values():
             node.process.dies_after = None
             node.process.go_on()

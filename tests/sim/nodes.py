@@ -30,7 +30,7 @@ from tests.sim.loop import Process
 from tests.sim.queue import SimQueue
 from tests.sim.rpc import SimChannel, SimServer
 from tests.sim.store import SimStore
-from tests.sim.workflows import ACTIVITIES, WORKFLOWS
+from tests.sim.workflows import ACTIVITIES, BEFORE, WORKFLOWS
 
 if TYPE_CHECKING:
     from sched_server.engine import Engine
@@ -185,20 +185,24 @@ class _ClientSide(Node):
 
 class WorkerNode(_ClientSide):
     worker: Worker | None = None
+    newest = False
+    """Whether it must have the newest version of the code, or may have the one before."""
+    is_newest = True
 
     async def _run(self, process: Process) -> None:
         plan = self.world.plan
+        self.is_newest = self.newest or not plan.versions or self._chance.random() < 0.5
         client = Client(self._connection(process), self.name)
         self.worker = Worker(
             client,
-            workflows=WORKFLOWS,
+            workflows=WORKFLOWS if self.is_newest else BEFORE,
             activities=ACTIVITIES,
             max_concurrent_activities=plan.slots,
             max_concurrent_workflow_tasks=plan.slots,
             max_cached_workflows=plan.cached_workflows,
             graceful_shutdown=1.0,
             identity=f"{self.name}.{self._lives}",
-            build_id="simulated",
+            build_id="after" if self.is_newest else "before",
         )
         await self.worker.run()
 

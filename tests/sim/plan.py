@@ -80,6 +80,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     slots: int = 50
     batch: int = 256
     queue_window: int = 10_000
+    versions: bool = False
+    """Workers differ in the version of their code, until the calm."""
     drift: float = 0.0
     """The most that a process's clock goes wrong, as a fraction."""
     rates: Rates = field(default_factory=Rates)
@@ -106,6 +108,7 @@ def draw(seed: int) -> Plan:
         batch=chance.choice((1, 3, 256)),
         queue_window=chance.choice((1, 3, 10_000)),
         drift=chance.choice((0.0, 0.001, 0.02)),
+        versions=chance.random() < 0.3,
         rates=Rates() if quiet else _rates(random.Random(f"{seed}/rates")),
         jobs=_jobs(random.Random(f"{seed}/jobs"), clients),
     )

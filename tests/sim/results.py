@@ -82,5 +82,8 @@ _EXPECTED: dict[str, Any] = {
     "waits_for_ever": lambda job, run: ("TIMED_OUT", lambda value: True),
     "completed_elsewhere": lambda job, run: ("COMPLETED", 42),
     "dispatches": lambda job, run: ("COMPLETED", lambda value: len(value) == job.n),
+    "failing_steps": lambda job, run: ("COMPLETED", 6 * job.n),
+    "late_results": lambda job, run: ("COMPLETED", [2 * i for i in range(job.n)]),
+    "versioned": lambda job, run: ("COMPLETED", _sum(2, job.n)),
     "queued_and_left": lambda job, run: ("COMPLETED", "left"),
 }

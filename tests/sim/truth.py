@@ -9,9 +9,11 @@ import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
-from sched_server.codec import decode_event
+from sched_server.codec import decode_event, decode_record
 from sched_server.core import events as e
+from sched_server.core.state import ActivityPhase, ActivityRecord
 from sched_server.core.values import Status
+from sched_server.store.port import ACTIVITY_TASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +38,8 @@ class Run:
         self.due: dict[int, int] = {}
         self.dispatches: dict[int, int] = {}
         """The newest durable dispatch of each activity."""
+        self.assigned: dict[int, int] = {}
+        """The last dispatch of each activity that its row names."""
         self.segments: set[int] = set()
         self.steps: set[str] = set()
         """The names that the steps in `workflows` give with their results."""
@@ -58,10 +62,23 @@ class Truth:
         self.by_run_id: dict[str, Run] = {}
         self.by_workflow: dict[str, list[Run]] = defaultdict(list)
         self.transitions: Counter[str] = Counter()
+        self._assigned: dict[int, Run] = {}
 
     def closed(self, run_id: str) -> bool:
         run = self.by_run_id.get(run_id)
         return run is not None and run.closed
+
+    def running(self, dispatch: int) -> list[Run]:
+        """Whose activity the dispatch has, by the rows, unless it goes on elsewhere."""
+        run = self._assigned.get(dispatch)
+        if run is None:
+            return []
+        for kind, seq in run.tasks:
+            if kind == ACTIVITY_TASK and run.assigned.get(seq) == dispatch:
+                record = decode_record(run.tasks[kind, seq].record, ActivityRecord)
+                if record.phase is ActivityPhase.STARTED and not record.detached:
+                    return [run]
+        return []
 
     def take(
         self,
@@ -92,6 +109,11 @@ class Truth:
         if change.closed_status:
             run.status = change.closed_status
         run.tasks.update(change.tasks_put)
+        for (kind, seq), row in change.tasks_put.items():
+            if kind == ACTIVITY_TASK and row.assignee:
+                dispatch = decode_record(row.record, ActivityRecord).dispatch
+                run.assigned[seq] = dispatch
+                self._assigned[dispatch] = run
         run.timers.update(change.timers_put)
         for key in change.tasks_deleted:
             run.tasks.pop(key, None)

@@ -82,6 +82,14 @@ async def falls_silent() -> None:
     await asyncio.sleep(3600)
 
 
+@activity(retry=PATIENT, start_to_close=timedelta(milliseconds=300))
+async def just_in_time(value: int) -> int:
+    """Its result may come when the engine has given the attempt up already."""
+    ledger().activity_began()
+    await asyncio.sleep(0.298)
+    return 2 * value
+
+
 @activity(retry=PATIENT)
 async def elsewhere(key: str) -> int:
     context = activity_context()
@@ -103,6 +111,13 @@ async def report_dispatch() -> str:
 async def step_triple(run_id: str, name: str, value: int, after: str) -> tuple[str, int]:
     ledger().step_began(run_id, name, after=after)
     await asyncio.sleep(0.001 * (value % 5))
+    return name, 3 * value
+
+
+async def step_flaky(run_id: str, name: str, value: int, failures: int) -> tuple[str, int]:
+    ledger().step_began(run_id, name)
+    if ledger().steps[run_id, name] <= failures:
+        raise ConnectionError("fails on purpose")
     return name, 3 * value
 
 
@@ -319,6 +334,46 @@ async def dispatches(ctx: WorkflowContext, n: int) -> list[str]:
 
 
 @workflow
+async def failing_steps(ctx: WorkflowContext, n: int) -> int:
+    """Tried again here, and, where the wait is long, behind a durable timer."""
+    total, run_id = 0, ctx.info.run_id
+    for name, pause in (("soon", 0.05), ("later", 4.0)):
+        retry = RetryPolicy(initial_interval=timedelta(seconds=pause), maximum_attempts=0)
+        _, value = await ctx.step(step_flaky, run_id, name, n, 2, retry=retry)
+        total += value
+    return total
+
+
+@workflow
+async def late_results(ctx: WorkflowContext, n: int) -> list[int]:
+    handles = [ctx.queue_activity(just_in_time, i) for i in range(n)]
+    return list(await asyncio.gather(*handles))
+
+
+@workflow(name="versioned")
+async def versioned_before(ctx: WorkflowContext, n: int) -> int:
+    total = 0
+    for i in range(n):
+        await ctx.sleep(0.2)
+        total += await ctx.queue_activity(double, i)
+    return total
+
+
+@workflow(name="versioned")
+async def versioned(ctx: WorkflowContext, n: int) -> int:
+    """The same, as a later version of the code does it."""
+    total = 0
+    for i in range(n):
+        await ctx.sleep(0.2)
+        if ctx.patched("steps"):
+            _, value = await ctx.step(step_plain, ctx.info.run_id, f"v{i}", i)
+            total += value - i
+        else:
+            total += await ctx.queue_activity(double, i)
+    return total
+
+
+@workflow
 async def queued_and_left(ctx: WorkflowContext, n: int) -> str:
     """Queued activities are done before the workflow closes."""
     for i in range(n):
@@ -345,6 +400,9 @@ WORKFLOWS: list[Any] = [
     waits_for_ever,
     completed_elsewhere,
     dispatches,
+    failing_steps,
+    late_results,
+    versioned,
     queued_and_left,
 ]
 ACTIVITIES: list[Any] = [
@@ -356,7 +414,10 @@ ACTIVITIES: list[Any] = [
     until_canceled,
     too_slow,
     falls_silent,
+    just_in_time,
     elsewhere,
     report_dispatch,
 ]
+# What a worker of the version before has.
+BEFORE = [versioned_before if entry is versioned else entry for entry in WORKFLOWS]
 BY_NAME: dict[str, Any] = {function.__name__: function for function in WORKFLOWS}

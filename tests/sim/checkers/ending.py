@@ -1,10 +1,11 @@
 """A run has exactly one terminal event, and it is the last; of one workflow id
-at most one run is open."""
+at most one run is open; and no code closes a run over a signal that it did not see."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sched_server.core import events as e
 from sched_server.core.events import TERMINAL
 from tests.sim.checkers.base import Checker
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from tests.sim.truth import Run
 
 
+_BY_CODE = (e.WorkflowCompleted, e.WorkflowFailed, e.WorkflowCanceled)
+
+
 class OneEnd(Checker):
     def committed(self, run: Run, change: RunChange, events: list[Event]) -> None:
         ends = [event.event_id for event in run.events if type(event.attributes) in TERMINAL]
@@ -21,6 +25,22 @@ class OneEnd(Checker):
             self.wrong(f"{run}: terminal events {ends} of {len(run.events)}")
         if bool(ends) != run.closed:
             self.wrong(f"{run}: its row and its events differ about its end")
+        if ends and type(run.events[-1].attributes) in _BY_CODE:
+            self._check_signals(run)
+
+    def _check_signals(self, run: Run) -> None:
+        seen = max(
+            event.attributes.seen
+            for event in run.events
+            if isinstance(event.attributes, e.WorkflowTaskCompleted)
+        )
+        unseen = [
+            event.event_id
+            for event in run.events[seen:]
+            if isinstance(event.attributes, e.SignalReceived)
+        ]
+        if unseen:
+            self.wrong(f"{run}: closed over signals {unseen}, the code had seen {seen} events")
 
     def ended(self) -> None:
         for workflow_id, runs in self.world.checkers.truth.by_workflow.items():

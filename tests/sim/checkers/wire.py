@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sched_sdk.api.v1 import history_pb2, workflow_service_pb2
 from sched_sdk.api.v1 import worker_service_pb2 as pb
-from sched_sdk.api.v1 import workflow_service_pb2
 from tests.sim.checkers.base import Checker
 
 if TYPE_CHECKING:
@@ -19,10 +19,14 @@ class Wire(Checker):
             for ack in message.segment_acks:
                 if ack.outcome == pb.SegmentAck.OUTCOME_ACCEPTED:
                     self._segment(ack)
+                self._events(ack.run_id, ack.events)
+            for dispatch in message.activity_acks:
+                self._report(dispatch)
             for task in message.activity_tasks:
                 self._assigned(task)
             for workflow_task in message.workflow_tasks:
                 self._known(workflow_task.run_id, workflow_task.last_event_id)
+                self._events(workflow_task.run_id, workflow_task.events)
         elif isinstance(message, workflow_service_pb2.ServerFrame):
             for reply in message.replies:
                 if reply.HasField("start_workflow"):
@@ -34,6 +38,15 @@ class Wire(Checker):
             self.wrong(f"segment {ack.segment_id} of {run} is acknowledged, and not durable")
         elif ack.last_event_id > len(run.events):
             self.wrong(f"{run}: an acknowledgement has events that are not durable")
+
+    def _events(self, run_id: str, events: Any) -> None:
+        if events:
+            self._known(run_id, history_pb2.HistoryEvent.FromString(events[-1]).event_id)
+
+    def _report(self, dispatch: int) -> None:
+        """It has ended the attempt, or counts for nothing."""
+        for run in self.world.checkers.truth.running(dispatch):
+            self.wrong(f"{run}: the report of dispatch {dispatch} is acknowledged, and not durable")
 
     def _assigned(self, task: pb.ActivityTask) -> None:
         run = self.world.checkers.truth.by_run_id.get(task.run_id)
