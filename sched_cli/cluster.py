@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # The engine looks into its database for the answer, for two seconds at most.
 _TIMEOUT_S = 4.0
+_GLANCE_S = 1.5
 
 
 async def find_status(engine: str) -> ClusterStatus:
@@ -36,6 +37,28 @@ async def find_status(engine: str) -> ClusterStatus:
     if status.queue is not None or not status.leader_address:
         return status
     return await _completed(status)
+
+
+async def how_engines_are(engine: str) -> dict[str, str]:
+    """In a few words how each of these addresses answers, "stands by" for one."""
+    from sched_sdk._client.addresses import parse_addresses
+
+    addresses = parse_addresses(engine)
+    answers = await asyncio.gather(*map(_how_it_is, addresses))
+    return dict(zip(addresses, answers, strict=True))
+
+
+async def _how_it_is(address: str) -> str:
+    from sched_sdk._client.cluster import ask_status
+    from sched_sdk.errors import EngineError
+
+    try:
+        status = await ask_status(address, timeout=_GLANCE_S)
+    except EngineError as error:
+        return f"does not answer ({error})"
+    if status.role == "LEADER":
+        return "leads by now"
+    return "is taking over" if status.role == "RECOVERING" else "stands by"
 
 
 async def _best_answer(addresses: Sequence[str]) -> ClusterStatus:

@@ -41,6 +41,7 @@ def build_app() -> typer.Typer:
         migrate,
         replay,
         version,
+        why,
         worker,
         workflow,
     )
@@ -68,6 +69,7 @@ def build_app() -> typer.Typer:
     app.command("worker")(worker.worker)
     app.command("check")(check.check)
     app.add_typer(workflow.build_commands(), name="workflow")
+    app.command("why")(why.why)
     app.command("replay")(replay.replay)
     app.command("capture")(capture.capture)
     app.command("engine")(engine.engine)

@@ -99,7 +99,7 @@ async def _tell_what_is_stuck(handle: WorkflowHandle[Any], told: str) -> str:
         return told  # the wait itself says what is wrong
     stuck = [reason for reason in reasons(description, datetime.now(UTC)) if reason.stuck]
     if stuck and stuck[0].topic != told:
-        console.hint(f"Waiting: {stuck[0].text}")
+        console.hint(f"Waiting: {stuck[0].sentence}")
         return stuck[0].topic
     return told
 

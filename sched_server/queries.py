@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 # For so long a question waits for the code to see what came before it.
 CATCH_UP_S = 5.0
 # A worker may be about to come (back).
-WORKER_WAIT_S = 1.0
+WORKER_WAIT_S = 0.5
 # After an engine began to lead, workers take a while to find it.
 SETTLING_S = 5.0
 # After so long without an answer something is wrong with the worker.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sched_cli.render.failures import failure_lines
-from sched_cli.render.plain import compact, dumps
+from sched_cli.render.plain import compact, dumps, jsonable
+from sched_cli.render.reasons import as_json
 from sched_cli.render.times import ago, duration, local, size, until
-from sched_cli.render.why import reasons
+from sched_cli.render.why import reasons, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from sched_cli.looking import Sight
     from sched_sdk._client.models import (
         WorkflowCount,
         WorkflowDescription,
@@ -33,6 +35,7 @@ _STATUS_STYLES = {
     "CONTINUED_AS_NEW": "cyan",
 }
 _VALUE_LIMIT = 200
+_SHOWN_REASONS = 5
 
 
 def status_text(status: WorkflowStatus) -> Text:
@@ -81,7 +84,19 @@ def plain_table(*titles: str) -> Table:
     return table
 
 
-def description_lines(description: WorkflowDescription, now: datetime) -> list[Text]:
+def sight_object(sight: Sight, now: datetime) -> dict[str, Any]:
+    """One workflow in full, for `--output json`: the description's fields, what
+    its code says, and why it is where it is."""
+    return {
+        **jsonable(sight.description),
+        "details": sight.details,
+        "reasons": [as_json(reason) for reason in reasons(sight.description, now, sight)],
+    }
+
+
+def description_lines(
+    description: WorkflowDescription, now: datetime, sight: Sight | None = None
+) -> list[Text]:
     """One workflow in full: how it stands, why, what is pending, how it ended."""
     from rich.text import Text
 
@@ -90,10 +105,15 @@ def description_lines(description: WorkflowDescription, now: datetime) -> list[T
         (info.workflow_type, "bold"), "  ", info.workflow_id, "  ", status_text(info.status)
     )
     lines = [heading]
-    lines += [
-        Text("  " + reason.text, style="yellow" if reason.stuck else "")
-        for reason in reasons(description, now)
-    ]
+    if not description.status.closed:
+        found = reasons(description, now, sight)
+        stuck = {reason.sentence for reason in found if reason.stuck}
+        lines += [
+            Text(f"  {sentence}", style="yellow" if sentence in stuck else "")
+            for sentence in shorten(found, _SHOWN_REASONS)
+        ]
+    if sight is not None and sight.details:
+        lines += [Text(), _field("Details", sight.details)]
     lines.append(Text())
     lines += [_field(name, value) for name, value in _facts(description, now)]
     if description.status == "COMPLETED":

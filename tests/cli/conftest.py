@@ -38,6 +38,29 @@ async def waits(ctx: WorkflowContext) -> object:
     return (await ctx.wait_for_signal("go")).payload
 
 
+@workflow(name="Asked")
+async def asked(ctx: WorkflowContext) -> None:
+    rounds = 0
+
+    @ctx.query
+    def progress(scale: int = 1) -> dict[str, int]:
+        '''How many rounds there were.'''
+        return {"rounds": rounds * scale}
+
+    @ctx.query
+    def words() -> str:
+        return "as it is"
+
+    @ctx.query
+    def broken() -> None:
+        raise ValueError("no such thing")
+
+    ctx.set_details("waits for people")
+    while True:
+        await ctx.wait_for_signal("approve")
+        rounds += 1
+
+
 @workflow(name="Fails")
 async def fails(ctx: WorkflowContext) -> None:
     raise ApplicationError("the till is empty", type="OutOfMoney")

@@ -12,7 +12,7 @@ import pytest
 from sched_cli.render import plain, times
 from sched_cli.render.events import EventLines
 from sched_cli.render.failures import failure_lines
-from sched_cli.render.why import reasons
+from sched_cli.render.why import reasons, shorten
 from sched_cli.render.workflows import description_lines
 from sched_sdk._client.conversions import event_from_bytes
 from sched_sdk._client.models import (
@@ -103,7 +103,7 @@ def pending(**changes: Any) -> PendingActivity:
     [
         ({}, "It waits for a signal; nothing else is pending."),
         (
-            {"workflow_task": task(has_worker=False)},
+            {"workflow_task": task(has_worker=False, queue_has_workers=False)},
             (
                 "No worker serves workflow type MonthlyReport on task queue default. "
                 "Start one: sched worker app.py"
@@ -111,7 +111,7 @@ def pending(**changes: Any) -> PendingActivity:
         ),
         (
             {
-                "workflow_task": task(has_worker=False),
+                "workflow_task": task(has_worker=False, queue_has_workers=False),
                 "info": info(task_queue="mail"),
             },
             (
@@ -175,7 +175,7 @@ def pending(**changes: Any) -> PendingActivity:
             ),
         ),
         (
-            {"activities": (pending(has_worker=False),)},
+            {"activities": (pending(has_worker=False, queue_has_workers=False),)},
             (
                 "It waits for activity send_email, but no worker serves that on task queue mail. "
                 "Start one: sched worker app.py --task-queue mail"
@@ -184,7 +184,7 @@ def pending(**changes: Any) -> PendingActivity:
     ],
 )
 def test_why_a_workflow_waits(waiting: dict[str, Any], words: str) -> None:
-    assert [reason.text for reason in reasons(description(**waiting), NOW)] == [words]
+    assert [reason.sentence for reason in reasons(description(**waiting), NOW)] == [words]
 
 
 def test_why_names_the_earliest_timer() -> None:
@@ -193,7 +193,7 @@ def test_why_names_the_earliest_timer() -> None:
         for seq, hours in ((1, 50), (2, 2))
     )
     (reason,) = reasons(description(timers=timers), NOW)
-    assert reason.text.endswith("(in 2 h), asked for at app.py:14.")
+    assert reason.sentence.endswith("(in 2 h), asked for at app.py:14.")
     assert not reason.stuck
 
 
@@ -201,12 +201,18 @@ def test_why_begins_with_what_is_stuck_and_bounds_the_rest() -> None:
     activities = [pending(seq=seq) for seq in range(6)] + [pending(seq=7, has_worker=False)]
     found = reasons(description(activities=tuple(activities)), NOW)
     assert found[0].stuck
-    assert found[-1].text == "And 4 more activities."
+    assert shorten(found, 3)[-1] == "And 4 more reasons."
 
 
-def test_a_workflow_that_ended_waits_for_nothing() -> None:
-    ended = description(info=info(status=WorkflowStatus.COMPLETED), workflow_task=task())
-    assert reasons(ended, NOW) == []
+def test_why_a_workflow_has_ended() -> None:
+    ended = description(
+        info=info(status=WorkflowStatus.FAILED, close_time=NOW - timedelta(seconds=90)),
+        failure=ApplicationError("the till is empty.", type="OutOfMoney"),
+    )
+    (reason,) = reasons(ended, NOW)
+    assert reason.sentence == "It failed 1 m 30 s ago: OutOfMoney: the till is empty."
+    assert reason.kind == "closed"
+    assert reason.fields["failure"] == {"type": "OutOfMoney", "message": "the till is empty."}
 
 
 def test_show_says_how_it_ended() -> None:

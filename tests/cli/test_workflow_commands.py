@@ -185,7 +185,9 @@ def test_count(served: Served) -> None:
 def test_show_says_what_it_waits_for(served: Served) -> None:
     workflow_id = served.start("Waits")
     wait_until(
-        lambda: "It waits for a signal" in served.sched("workflow", "show", workflow_id).stdout,
+        lambda: (
+            "It waits for signal go, since " in served.sched("workflow", "show", workflow_id).stdout
+        ),
         "the workflow waits",
     )
     nobody = served.start("Waits", "--task-queue", "deserted")

@@ -13,6 +13,7 @@ import pytest
 from typer.core import TyperOption
 
 from sched_cli import errors
+from sched_cli.render.reasons import KINDS
 from sched_sdk import Client, RetryPolicy, Worker, WorkflowContext, activity, workflow
 from sched_sdk._capture import parse_capture
 from sched_sdk._client import StandbyStatus
@@ -69,7 +70,9 @@ def test_every_option_stands_in_the_table_of_variables() -> None:
         for variable in _variables(option)
     }
     # Its variable is read without click, which would split it at blanks.
-    real |= {("SCHED_INPUT", "--input", f"workflow {name}") for name in ("start", "signal")}
+    real |= {
+        ("SCHED_INPUT", "--input", f"workflow {name}") for name in ("start", "signal", "query")
+    }
     assert told == real
     for command, option in options():
         assert _variables(option) or _long(option) == "--input", f"{command} {_long(option)}"
@@ -99,6 +102,7 @@ def _long(option: TyperOption) -> str:
         ("start", "workflow start"),
         ("list and count", "workflow list"),
         ("sched replay", "replay"),
+        ("query and stack", "workflow query"),
         ("sched capture", "capture"),
         ("sched engine", "engine"),
         ("up and down", "migrate down"),
@@ -166,9 +170,22 @@ async def pending(ctx: WorkflowContext) -> None:
     await asyncio.wait_for(ctx.wait_for_signal("go"), 3600)
 
 
+@workflow(name="Waiting")
+async def waiting(ctx: WorkflowContext) -> None:
+    ctx.set_details("waiting for ann")
+    await ctx.wait_for_signal("approve")
+
+
 @workflow(name="Pending")
 async def edited(ctx: WorkflowContext) -> None:
     await ctx.sleep(1)
+
+
+def timeless(value: Any) -> Any:
+    """Without the sentences, which say how long ago something was."""
+    if isinstance(value, dict):
+        return {key: timeless(item) for key, item in value.items() if key != "sentence"}
+    return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
 class Shell:
@@ -186,7 +203,10 @@ class Shell:
         """What `--output json` prints; `--output jsonl` must print the same."""
         value = json.loads(await self(*arguments, "-o", "json"))
         lines = (await self(*arguments, "-o", "jsonl")).splitlines()
-        assert value in ([json.loads(line) for line in lines], *map(json.loads, lines))
+        assert timeless(value) in (
+            [timeless(json.loads(line)) for line in lines],
+            *(timeless(json.loads(line)) for line in lines),
+        )
         return value
 
 
@@ -242,8 +262,17 @@ async def test_the_json_of_a_workflow_with_everything_pending(client: Client, sh
     same_shape(told, real)
     for part in ("workflow_task", "activities", "timers"):
         assert real[part], part  # nothing was compared with nothing
+    assert real["reasons"][0]["kind"] == "workflow_task_failed"
     assert real["activities"][0]["last_failure"]["type"] == "ConnectionError"
     assert real["workflow_task"]["last_failure_cause"] == "NON_DETERMINISM"
+
+
+async def test_the_json_of_why(client: Client, shell: Shell) -> None:
+    async with Worker(client, workflows=[waiting]):
+        await client.start_workflow(waiting, id="waiting")
+        same_shape(written("why"), await shell.json("why", "waiting"))
+    kinds = [kind for row in table_below(PAGE, "Kinds of reasons") for kind in names(row[0])]
+    assert sorted(kinds) == sorted(KINDS)
 
 
 async def test_the_json_of_a_cluster(client: Client, shell: Shell) -> None:

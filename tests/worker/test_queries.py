@@ -148,6 +148,7 @@ async def test_errors_say_what_is_wrong(client: Client) -> None:
 async def test_a_query_that_would_change_the_workflow_changes_nothing(client: Client) -> None:
     async with Worker(client, workflows=[counter], activities=[nothing]):
         handle = await count_up(client, 3, 1)
+        assert await handle.query(progress) == Progress(1, 3)
         before = [event.type async for event in handle.history()]
         with pytest.raises(QueryFailedError, match="tried to change the workflow"):
             await handle.query("charges")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sched_cli.commands.workflow import changing, copying, following, reading, starting
+from sched_cli.commands.workflow import asking, changing, copying, following, reading, starting
 
 
 def build_commands() -> typer.Typer:
@@ -21,6 +21,8 @@ def build_commands() -> typer.Typer:
     app.command("count")(reading.count)
     app.command("show")(reading.show)
     app.command("history")(following.history)
+    app.command("query")(asking.query)
+    app.command("stack")(asking.stack)
     app.command("signal")(changing.signal)
     app.command("cancel")(changing.cancel)
     app.command("terminate")(changing.terminate)

@@ -17,8 +17,9 @@ from sched_cli.options import (
 if TYPE_CHECKING:
     from typing import TypedDict
 
+    from sched_cli.looking import Sight
     from sched_sdk._client import Client
-    from sched_sdk._client.models import WorkflowCount, WorkflowDescription, WorkflowInfo
+    from sched_sdk._client.models import WorkflowCount, WorkflowInfo
 
     class Filters(TypedDict):
         """What `list_workflows` and `count_workflows` of the client take."""
@@ -145,22 +146,24 @@ def show(
 ) -> None:
     """Show one workflow: how it stands, what it waits for, how it ended."""
     from sched_cli.connection import on_workflow, with_client
+    from sched_cli.looking import look
 
-    async def read(client: Client) -> WorkflowDescription:
-        return await on_workflow(
-            client, workflow_id, lambda found: client.workflow(found).describe()
-        )
+    async def read(client: Client) -> Sight:
+        return await on_workflow(client, workflow_id, lambda found: look(client.workflow(found)))
 
-    description = with_client(engine, read)
-    if output is not OutputFormat.TABLE:
-        _print_object(description, output)
-        return
+    sight = with_client(engine, read)
     from datetime import UTC, datetime
 
+    now = datetime.now(UTC)
+    if output is not OutputFormat.TABLE:
+        from sched_cli.render.workflows import sight_object
+
+        _print_object(sight_object(sight, now), output)
+        return
     from sched_cli.render import console
     from sched_cli.render.workflows import description_lines
 
-    for line in description_lines(description, datetime.now(UTC)):
+    for line in description_lines(sight.description, now, sight):
         console.data().print(line)
 
 

@@ -1,0 +1,82 @@
+"""A look at one workflow: what the engine knows of it, and what its own code says.
+
+The code is asked only when a worker may answer, and not for long: whoever looks
+wants to know now, and most is known without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sched_sdk._client import WorkflowHandle
+    from sched_sdk._client.models import WorkflowDescription
+
+__all__ = ["Sight", "look"]
+
+_ANSWER_S = 1.0
+# How far back the last thing that the code did is looked for.
+_LAST_EVENTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen."""
+
+    description: WorkflowDescription
+    stack: list[dict[str, Any]] | None = None
+    """The answer to `__stack`; None when nobody answered in time."""
+    details: str | None = None
+    """The text of `set_details`; None when nobody answered in time."""
+    no_worker: bool = False
+    """No worker is connected that could answer."""
+    idle_since: datetime | None = None
+    """When the code last did something, if it does nothing now."""
+
+
+async def look(handle: WorkflowHandle[Any]) -> Sight:
+    """Raises WorkflowNotFoundError. Never waits long for a worker."""
+    from sched_sdk.errors import EngineError, NoWorkerError
+
+    description = await handle.describe()
+    if description.status.closed or not _can_answer(description):
+        return Sight(description)
+    asked = await asyncio.gather(
+        handle.query("__stack", timeout=_ANSWER_S),
+        handle.query("__details", timeout=_ANSWER_S),
+        return_exceptions=True,
+    )
+    for answer in asked:
+        if isinstance(answer, BaseException) and not isinstance(answer, EngineError | TimeoutError):
+            raise answer
+    stack, details = [None if isinstance(a, BaseException) else a for a in asked]
+    return Sight(
+        # Read after the answers, so that both tell of one time.
+        await handle.describe(),
+        stack=stack,
+        details=details,
+        no_worker=any(isinstance(answer, NoWorkerError) for answer in asked),
+        idle_since=None if stack is not None else await _idle_since(handle, description),
+    )
+
+
+def _can_answer(description: WorkflowDescription) -> bool:
+    """Whether asking its code is worth while: it runs, and gets on."""
+    task = description.workflow_task
+    return task is None or (task.has_worker and not task.last_failure_cause)
+
+
+async def _idle_since(
+    handle: WorkflowHandle[Any], description: WorkflowDescription
+) -> datetime | None:
+    if description.workflow_task is not None:
+        return None
+    since: datetime | None = None
+    async for event in handle.history(after=max(0, description.info.history_length - _LAST_EVENTS)):
+        if event.type == "WorkflowTaskCompleted":
+            since = event.time
+    return since
