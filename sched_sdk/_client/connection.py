@@ -35,6 +35,7 @@ from sched_sdk._client.transport import (
     Backoff,
     call_details,
     frame_entry,
+    heed_cancellation,
     identity_bytes,
     megabytes,
 )
@@ -230,6 +231,7 @@ class EngineConnection:
             finally:
                 self._detach()
                 await channel.close(None)
+            heed_cancellation()
             self._fail_overdue()
             if self._rotation.advance() or stream is not None:
                 await asyncio.sleep(backoff.next())

@@ -8,6 +8,7 @@ is sent, and sending it again after a reconnect costs nothing.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import socket
@@ -35,6 +36,7 @@ __all__ = [
     "check_payload",
     "default_identity",
     "frame_entry",
+    "heed_cancellation",
     "identity_bytes",
     "megabytes",
     "open_channel",
@@ -73,6 +75,18 @@ def open_channel(address: str, silence_s: float = 5.0) -> grpc.aio.Channel:
         ("grpc.http2.ping_timeout_ms", timeout_ms),
     )
     return grpc.aio.insecure_channel(address, options=(*_CHANNEL_OPTIONS, *timeouts))
+
+
+def heed_cancellation() -> None:
+    """Raise CancelledError if the current task was cancelled and does not know.
+
+    A call that fails in the very moment in which its reader is cancelled raises
+    gRPC's own error, and the cancellation is gone. A loop of our own that handles
+    that error asks here before it goes on; else it would never end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def identity_bytes(data: bytes) -> bytes:

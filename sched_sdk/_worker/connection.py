@@ -19,7 +19,12 @@ import grpc.aio
 
 from sched_sdk._client.addresses import Rotation
 from sched_sdk._client.call_errors import error_from_rpc, is_transient
-from sched_sdk._client.transport import Backoff, call_details, identity_bytes
+from sched_sdk._client.transport import (
+    Backoff,
+    call_details,
+    heed_cancellation,
+    identity_bytes,
+)
 from sched_sdk.api.v1 import worker_service_pb2
 from sched_sdk.errors import InvalidArgumentError, LimitExceededError
 
@@ -92,6 +97,7 @@ class WorkerConnection:
             finally:
                 self.channel = None
                 await channel.close(None)
+            heed_cancellation()
             if self._rotation.advance() or stream is not None:
                 # Not before everyone was asked: one that stands by is no loss.
                 self._announce_loss()
