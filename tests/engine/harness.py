@@ -155,6 +155,10 @@ class LocalEngine:
         request = client_pb.SignalWorkflowRequest(workflow_id=workflow_id, name=name, **fields)
         return await self.call("signal_workflow", request)
 
+    async def query(self, workflow_id: str = "wf", name: str = "state", run_id: str = "") -> Any:
+        request = client_pb.QueryWorkflowRequest(workflow_id=workflow_id, run_id=run_id, name=name)
+        return (await self.call("query_workflow", request)).result
+
     async def describe(self, workflow_id: str = "wf", run_id: str = "") -> Any:
         request = client_pb.DescribeWorkflowRequest(workflow_id=workflow_id, run_id=run_id)
         return await self.call("describe_workflow", request)
@@ -245,6 +249,7 @@ class ScriptedWorker:
         self.activity_acks: asyncio.Queue[int] = asyncio.Queue()
         self.cancels: asyncio.Queue[int] = asyncio.Queue()
         self.lost: asyncio.Queue[int] = asyncio.Queue()
+        self.queries: asyncio.Queue[pb.QueryTask] = asyncio.Queue()
         self.welcome: asyncio.Queue[pb.EngineWelcome] = asyncio.Queue()
         self.ended = asyncio.Event()
 
@@ -262,6 +267,7 @@ class ScriptedWorker:
             (self.activity_acks, frame.activity_acks),
             (self.cancels, [cancel.dispatch for cancel in frame.cancel_activities]),
             (self.lost, frame.lost_activities),
+            (self.queries, frame.queries),
         ):
             for item in items:
                 queue.put_nowait(item)  # type: ignore[arg-type]
@@ -296,6 +302,16 @@ class ScriptedWorker:
 
     async def close(self, task: pb.WorkflowTask) -> pb.SegmentAck:
         return await self.answer(task, complete())
+
+    # ------------------------------------------------------------ queries
+
+    async def query(self) -> pb.QueryTask:
+        return await within(self.queries.get())
+
+    def tell(self, query: pb.QueryTask, **outcome: Any) -> None:
+        """Answer a query: with `result`, `failure`, `not_cached` …"""
+        answer = pb.QueryAnswer(query_id=query.query_id, **outcome)
+        self.send(pb.WorkerFrame(query_answers=[answer]))
 
     # ------------------------------------------------------------ activities
 

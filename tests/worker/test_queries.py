@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import grpc.aio
 import pytest
 
 from sched_sdk import (
@@ -14,6 +15,7 @@ from sched_sdk import (
     NoWorkerError,
     QueryFailedError,
     QueryNotFoundError,
+    SyncClient,
     Worker,
     WorkflowContext,
     activity,
@@ -22,6 +24,8 @@ from sched_sdk import (
 from sched_sdk._client import WorkflowHandle
 from sched_sdk._worker import session
 from sched_sdk._worker.watchdog import Watchdog
+from sched_sdk.api.v1.workflow_service_pb2 import QueryWorkflowRequest
+from sched_sdk.api.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 from sched_server import EngineServer
 from tests.worker.waiting import until
 
@@ -330,6 +334,31 @@ async def test_a_draining_worker_lets_another_answer(client: Client) -> None:
             released.set()
             await stopping
             assert await handle.result(timeout=10) == "done"
+
+
+async def test_the_synchronous_client(client: Client, engine: EngineServer) -> None:
+    def ask(workflow_id: str) -> Progress:
+        with SyncClient.connect(engine.address) as sync:
+            return sync.workflow(workflow_id).query(progress)
+
+    async with Worker(client, workflows=[counter]):
+        handle = await count_up(client, 3, 1)
+        assert await asyncio.to_thread(ask, handle.id) == Progress(1, 3)
+
+
+async def test_a_unary_call_is_answered_alike(client: Client, engine: EngineServer) -> None:
+    async with (
+        Worker(client, workflows=[counter]),
+        grpc.aio.insecure_channel(engine.address) as channel,
+    ):
+        stub: Any = WorkflowServiceStub(channel)
+        handle = await count_up(client, 3, 1)
+        request = QueryWorkflowRequest(workflow_id=handle.id, name="progress")
+        reply = await stub.QueryWorkflow(request)
+        assert (reply.run_id, reply.result.data) == (handle.run_id, b'{"done":1,"of":3}')
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.QueryWorkflow(QueryWorkflowRequest(workflow_id=handle.id, name="nothing"))
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_client_that_gives_up_leaves_nothing_behind(

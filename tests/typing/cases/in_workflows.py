@@ -105,6 +105,20 @@ async def waiting(ctx: WorkflowContext) -> None:
         del amount
 
     assert_type(on_add(3), None)
+
+    @ctx.query
+    def total(scale: int = 1) -> float:
+        return scale * 2.0
+
+    @ctx.query("other")
+    def _other() -> str:
+        return "other"
+
+    assert_type(total(3), float)
+    assert_type(_other(), str)
+    ctx.set_details("adding")
+    ctx.set_details(3)  # expect-error
+    ctx.query(3)  # expect-error
     await ctx.sleep("2s")  # expect-error
     await ctx.wait_for_signal(3)  # expect-error
     await ctx.wait_for(True)  # expect-error

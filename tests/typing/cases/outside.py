@@ -22,6 +22,11 @@ async def monthly_report(ctx: WorkflowContext, month: str, copies: int = 1) -> s
     return month * copies
 
 
+def progress(of: str) -> float:
+    """As a workflow declares it."""
+    raise NotImplementedError(of)
+
+
 @activity
 async def count(until: int) -> int:
     context = activity_context()
@@ -64,6 +69,13 @@ async def client_side(client: Client) -> None:
     async for event in handle.history():
         assert_type(event.event_id, int)
 
+    assert_type(await handle.query(progress, "left"), float)
+    assert_type(await handle.query("progress", 1, result_type=int), int)
+    assert_type(await handle.query("progress", 1, timeout=2), Any)
+
+    await handle.query(progress, 3)  # expect-error
+    await handle.query(3)  # expect-error
+    await handle.query("progress", timeout="2s")  # expect-error
     await client.execute_workflow(monthly_report)  # expect-error
     await client.execute_workflow(monthly_report, 11)  # expect-error
     await client.execute_workflow(monthly_report, "2026-11", "2")  # expect-error
