@@ -42,7 +42,7 @@ _REMEMBERED_FAILING = 10_000
 class _Backlog:
     """What the dispatcher knows of one key's waiting tasks."""
 
-    __slots__ = ("anew", "cursor", "late", "pumping", "reading", "refill")
+    __slots__ = ("anew", "cursor", "late", "pumping", "reading", "refill", "woken")
 
     def __init__(self) -> None:
         self.refill = False
@@ -56,6 +56,8 @@ class _Backlog:
         """Tasks (and since when they are ready) that came during a read, which
         may have missed their rows."""
         self.pumping = False
+        self.woken = False
+        """Something came while it was pumped, perhaps behind the last take."""
 
     def will_read(self, ready_since_us: int) -> bool:
         """Whether the refill has the row still before it."""
@@ -281,7 +283,9 @@ class Dispatcher:
 
     def _wake_backlog(self, key: TaskKey) -> None:
         backlog = self._backlog(key)
-        if not backlog.pumping and self._workers.pick(key, None) is not None:
+        if backlog.pumping:
+            backlog.woken = True
+        elif self._workers.pick(key, None) is not None:
             backlog.pumping = True
             self._group.spawn(self._pump(key, backlog))
 
@@ -292,9 +296,10 @@ class Dispatcher:
                 session = self._workers.pick(key, None)
                 if session is None:
                     return
+                backlog.woken = False
                 tasks = await self._queue.take(key, session.free_slots(key.kind))
                 if not tasks:
-                    if not await self._refill(key, backlog):
+                    if not await self._refill(key, backlog) and not backlog.woken:
                         return
                     continue
                 for task in tasks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from sched_sdk.api.v1 import common_pb2, history_pb2
 from sched_sdk.api.v1 import worker_service_pb2 as pb
@@ -10,6 +11,9 @@ from sched_sdk.api.v1 import workflow_service_pb2 as client_pb
 from sched_server.queue.memory import MemoryTaskQueue
 
 from .harness import BOOM, complete, event_names, running, schedule, sleep, step, until, within
+
+if TYPE_CHECKING:
+    from sched_server.queue.port import QueuedTask, TaskKey
 
 ACCEPTED = pb.SegmentAck.OUTCOME_ACCEPTED
 STALE = pb.SegmentAck.OUTCOME_STALE
@@ -430,6 +434,37 @@ async def test_what_comes_while_the_backlog_is_read_is_not_forgotten() -> None:
 
         assert first.workflow_id == "early"
         assert (await worker.task()).workflow_id == "late"
+
+
+class AnswersLate(MemoryTaskQueue):
+    """Says that there is nothing only when it is told to, as a server far away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def take(self, key: TaskKey, limit: int) -> list[QueuedTask]:
+        tasks = await super().take(key, limit)
+        if not tasks:
+            self.asked.set()
+            await self.answer.wait()
+        return tasks
+
+
+async def test_what_comes_while_the_queue_says_that_it_is_empty_is_not_forgotten() -> None:
+    queue = AnswersLate()
+    async with running(queue=queue) as engine:
+        await engine.start("first")
+        worker = engine.worker()
+        assert (await worker.task()).workflow_id == "first"
+        await within(queue.asked.wait())
+
+        await engine.start("second")
+        await engine.quiet()
+        queue.answer.set()
+
+        assert (await worker.task()).workflow_id == "second"
 
 
 async def test_a_long_history_comes_in_pages() -> None:
