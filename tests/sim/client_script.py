@@ -30,7 +30,11 @@ Handle = Any
 async def run_job(world: World, client: Client, job: Job) -> None:
     await asyncio.sleep(max(0.0, job.at_s - world.loop.time()))
     handle = await _start(world, client, job, "start")
-    acts = [asyncio.ensure_future(_act(world, client, handle, job, act)) for act in job.acts]
+    acts = [
+        asyncio.ensure_future(_act(world, client, handle, job, act))
+        for act in job.acts
+        for _ in range(1 + act.twice)
+    ]
     if job.again == "twice":
         again = await _start(world, client, job, "start")
         if again.run_id != handle.run_id:

@@ -20,7 +20,6 @@ import msgspec
 
 from sched_server.store.port import (
     CommitBatch,
-    StoreError,
     StoreLease,
     StoreUnavailableError,
 )
@@ -157,13 +156,8 @@ class Database:
 def _caught(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except (StoreError, Lost) as error:
-        return error
     except Exception as error:
-        translated = store_error(error, "the simulated store")
-        if translated is error:
-            raise
-        return translated
+        return store_error(error, "the simulated store")
 
 
 def _settle(future: asyncio.Future[Any], value: Any) -> None:

@@ -17,6 +17,13 @@ _STOP_WITHIN_S = 4.0
 _SLOWNESS = 40.0
 
 
+_HOSTS = ("database", "queue")
+
+
+def _names(fault: Fault) -> list[str]:
+    return fault.target.split("|") if fault.target else []
+
+
 class Injector:
     def __init__(self, world: World) -> None:
         self._world = world
@@ -64,9 +71,10 @@ class Injector:
         world.queue.reorders = rates.reorders
 
     def _do(self, fault: Fault) -> None:
-        if self._calm:
-            return
         world = self._world
+        # A smaller plan may have fewer processes than its faults name.
+        if self._calm or not all(name in world.nodes or name in _HOSTS for name in _names(fault)):
+            return
         world.faults[fault.kind] += 1
         world.trace.add("FAULT", f"{fault.kind} {fault.target} {fault.length_s:g}".rstrip())
         node = world.nodes.get(fault.target)

@@ -219,7 +219,7 @@ class ClientNode(_ClientSide):
         await connection.open(1e9)
         client = Client(connection, f"{self.name}.{self._lives}")
         world = self.world
-        jobs = [job for job in world.plan.jobs if f"client-{job.client}" == self.name]
+        jobs = [job for job in world.plan.jobs if world.client_of(job) is self]
         await asyncio.gather(*(run_job(world, client, job) for job in jobs))
         await client.close()
 

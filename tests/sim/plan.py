@@ -24,6 +24,8 @@ class Act(Struct, frozen=True, kw_only=True):
     kind: str
     after_s: float
     value: int = 0
+    twice: bool = False
+    """The request is sent twice, as by somebody who heard no answer."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -149,7 +151,8 @@ def _job(chance: random.Random, number: int, name: str, clients: int) -> Job:
     acts: list[Act] = []
 
     def add(kind: str, value: int = 0, within_s: float = 2.0) -> None:
-        acts.append(Act(kind=kind, after_s=round(chance.uniform(0, within_s), 3), value=value))
+        after_s, twice = round(chance.uniform(0, within_s), 3), chance.random() < 0.3
+        acts.append(Act(kind=kind, after_s=after_s, value=value, twice=twice))
 
     timeout_s = 0.0
     match name:

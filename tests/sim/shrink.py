@@ -47,13 +47,10 @@ class _Search:
         if self._left <= 0 or plan == self.plan:
             return False
         self._left -= 1
-        try:
-            fails = run(plan).kind == self._kind
-        except KeyError:  # a fault for a process that is not there any more
+        if run(plan).kind != self._kind:
             return False
-        if fails:
-            self.plan = plan
-        return fails
+        self.plan = plan
+        return True
 
 
 def shrink(outcome: Outcome) -> Plan:

@@ -49,7 +49,7 @@ async def flaky(value: int, failures: int) -> int:
 @activity(retry=ONCE)
 async def once(value: int) -> int:
     ledger().activity_began()
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05 if value % 2 else 1.5)
     return value
 
 
@@ -99,11 +99,11 @@ async def elsewhere(key: str) -> int:
 
 
 @activity(retry=PATIENT)
-async def report_dispatch() -> str:
+async def report_dispatch(pause_s: float) -> str:
     """Says which dispatch it was, so that it can be told whose answer counted."""
     dispatch = ledger().activity_began()
     info = activity_context().info
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(pause_s)
     ledger().results[info.run_id, info.seq][str(dispatch)] = dispatch
     return str(dispatch)
 
@@ -330,7 +330,11 @@ async def completed_elsewhere(ctx: WorkflowContext, n: int) -> int:
 
 @workflow
 async def dispatches(ctx: WorkflowContext, n: int) -> list[str]:
-    return [await ctx.queue_activity(report_dispatch) for _ in range(n)]
+    """Some attempts are so long that a worker may lose them and come back with
+    their results while others run them."""
+    pauses = (0.02, 1.3, 3.0)
+    handles = [ctx.queue_activity(report_dispatch, pauses[i % 3]) for i in range(n)]
+    return list(await asyncio.gather(*handles))
 
 
 @workflow

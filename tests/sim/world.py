@@ -63,6 +63,10 @@ class World:
         self.trace.add("CHECKER", f"{checker}: {message}")
         self.failures.append((checker, message))
 
+    def client_of(self, job: Job) -> ClientNode:
+        """A smaller plan may have fewer clients than its jobs name."""
+        return self.clients[job.client % len(self.clients)]
+
     def finished(self, job: Job) -> None:
         self.done.add(job.number)
 
