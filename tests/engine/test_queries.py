@@ -289,6 +289,17 @@ async def test_nobody_could_answer(local: LocalEngine, types: list[str], words: 
     assert refused.value.reason == "NO_WORKER"
 
 
+async def test_a_description_tells_a_queue_without_workers_from_one_without_the_type(
+    local: LocalEngine,
+) -> None:
+    await local.start()
+    task = (await local.describe()).workflow_task
+    assert (task.queue_has_workers, task.has_worker) == (False, False)
+    local.worker(workflow_types=["Other"])
+    task = (await local.describe()).workflow_task
+    assert (task.queue_has_workers, task.has_worker) == (True, False)
+
+
 async def test_a_run_that_starts_later(local: LocalEngine) -> None:
     await local.start(start_delay_us=3_600_000_000)
     local.worker()

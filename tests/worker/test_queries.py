@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -27,6 +29,7 @@ from sched_sdk._worker.watchdog import Watchdog
 from sched_sdk.api.v1.workflow_service_pb2 import QueryWorkflowRequest
 from sched_sdk.api.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 from sched_server import EngineServer
+from tests.worker.restarting import RestartingEngine
 from tests.worker.waiting import until
 
 
@@ -34,6 +37,14 @@ from tests.worker.waiting import until
 class Progress:
     done: int
     of: int
+
+
+@pytest.fixture
+async def restarting_engine(tmp_path: Path) -> AsyncIterator[RestartingEngine]:
+    engine = RestartingEngine(tmp_path / "sched.db")
+    await engine.start()
+    yield engine
+    await engine.stop()
 
 
 def progress(scale: int = 1) -> Progress:
@@ -127,6 +138,33 @@ async def test_a_history_of_several_pages(client: Client) -> None:
         await asyncio.gather(*(handle.signal("more") for _ in range(signals)))
         assert await (await count_up(client, 3, 1)).query(progress) == Progress(1, 3)
         assert await handle.query(progress) == Progress(signals, signals + 1)
+
+
+async def test_many_at_once_share_a_few_throw_away_instances(client: Client) -> None:
+    async with Worker(client, workflows=[counter]):
+        handles = [await count_up(client, total, total) for total in range(1, 11)]
+        for handle in handles:
+            await handle.result(timeout=10)
+        answers = await asyncio.gather(*(handle.query(progress) for handle in handles * 3))
+        assert [answer.done for answer in answers] == [*range(1, 11)] * 3
+
+
+async def test_queries_through_a_restart_of_the_engine(restarting_engine: RestartingEngine) -> None:
+    """Those that are asked while no engine is there, and those that it forgot."""
+    async with (
+        await Client.connect(restarting_engine.address) as client,
+        Worker(client, workflows=[counter]),
+    ):
+        handle = await count_up(client, 30, 2)
+        assert await handle.query(progress) == Progress(2, 30)
+        asked = [asyncio.ensure_future(handle.query(progress)) for _ in range(20)]
+        await asyncio.sleep(0)  # they are on their way
+        await restarting_engine.stop()
+        asked.append(asyncio.ensure_future(handle.query(progress)))
+        await restarting_engine.start()
+        assert await asyncio.gather(*asked) == [Progress(2, 30)] * 21
+        await handle.signal("more")
+        assert await handle.query(progress) == Progress(3, 30)
 
 
 async def test_errors_say_what_is_wrong(client: Client) -> None:

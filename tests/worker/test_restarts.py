@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sched_sdk import Client, Worker, WorkflowContext, activity, activity_context, workflow
-from sched_server import EngineServer, EngineSettings
+from tests.worker.restarting import RestartingEngine
 
 entered: asyncio.Event
 go_on: asyncio.Event
@@ -54,30 +54,6 @@ async def one_activity(ctx: WorkflowContext) -> str:
 @workflow
 async def one_step(ctx: WorkflowContext) -> str:
     return await ctx.step(step, "done")
-
-
-class RestartingEngine:
-    """An engine on a file and a port that stay the same."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._port = 0
-        self._server: EngineServer | None = None
-
-    async def start(self) -> None:
-        self._server = EngineServer(EngineSettings(db=self._path, port=self._port))
-        await self._server.start()
-        self._port = int(self.address.rpartition(":")[2])
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            await self._server.stop(0)
-            self._server = None
-
-    @property
-    def address(self) -> str:
-        assert self._server is not None
-        return self._server.address
 
 
 @pytest.fixture
