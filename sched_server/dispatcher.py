@@ -388,7 +388,7 @@ class Dispatcher:
         if session is None:
             await self._put_back(task)
             return
-        self._group.assign(execution, task.seq, session)
+        self._group.assignments.assign(execution, task.seq, session)
 
     async def reconcile(self) -> None:
         """Rows that have been ready for a while although workers are free mean

@@ -13,13 +13,13 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
+from sched_server.activity_reports import release_activity
 from sched_server.codec import decode_record
 from sched_server.core.decision import Verdict
 from sched_server.core.inputs import HastenWorkflowTask, HeartbeatActivity
 from sched_server.core.state import ActivityRecord
 from sched_server.insist import insist
 from sched_server.store.port import ACTIVITY_TASK
-from sched_server.worker_link import release_activity
 from sched_server.workers import WorkerSession
 
 if TYPE_CHECKING:

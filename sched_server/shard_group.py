@@ -16,6 +16,7 @@ import logging
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from sched_server.assignments import Assignments
 from sched_server.cache import ExecutionCache
 from sched_server.changes import copy_events, fold
 from sched_server.clock import Clock
@@ -28,24 +29,21 @@ from sched_server.core.decision import (
     DispatchWorkflowTask,
     SetTimer,
     StopAttempt,
-    Verdict,
 )
-from sched_server.core.inputs import FireTimer, LoseWorkflowTask, StartActivity
-from sched_server.core.state import ActivityPhase, ExecutionState, TaskPhase
+from sched_server.core.inputs import FireTimer, LoseWorkflowTask
+from sched_server.core.state import ExecutionState, TaskPhase
 from sched_server.core.values import Status
 from sched_server.dispatcher import Dispatcher
 from sched_server.errors import Unavailable
 from sched_server.execution import Execution, PendingChange
-from sched_server.observability.log_fields import about
 from sched_server.store.port import (
-    ACTIVITY_TASK,
     WORKFLOW_TASK,
     RunChange,
     RunRow,
-    StoreError,
     TaskKey,
 )
 from sched_server.timers import TimerService
+from sched_server.upkeep import reconcile, revive, watch_overdue_tasks
 from sched_server.watchers import Watchers
 
 if TYPE_CHECKING:
@@ -59,12 +57,11 @@ if TYPE_CHECKING:
     from sched_server.queue.port import TaskQueue
     from sched_server.settings import EngineSettings
     from sched_server.store.port import EventRow, Store
-    from sched_server.workers import WorkerRegistry, WorkerSession
+    from sched_server.workers import WorkerRegistry
 
 logger = logging.getLogger("sched.engine")
 
 SHARDS = 1024
-RECONCILE_EVERY_S = 5.0
 
 
 def shard_of(workflow_id: str) -> int:
@@ -103,6 +100,7 @@ class ShardGroup:
             workers,
             workflow_task_timeout_s=settings.workflow_task_timeout_s,
         )
+        self.assignments = Assignments(self)
         self.timers: TimerService
         self._committer = Committer(
             store,
@@ -142,8 +140,8 @@ class ShardGroup:
         await self.timers.load(recovering_grace_us=grace_us)
         await self.dispatcher.open(lease.epoch)
         self._vital = {self.spawn(self._committer.run()), self.spawn(self.timers.run())}
-        self.spawn(self._watch_overdue_tasks())
-        self.spawn(self._reconcile())
+        self.spawn(watch_overdue_tasks(self))
+        self.spawn(reconcile(self))
 
     async def close(self) -> None:
         """Commit what waits, then stop."""
@@ -299,59 +297,10 @@ class ShardGroup:
         elif kind is DispatchWorkflowTask:
             pending.actions.append(lambda: self.dispatcher.workflow_task(execution))
         elif kind is DispatchActivity:
-            self._offer_activity(execution, pending, effect.seq)
+            self.assignments.offer(execution, pending, effect.seq)
         else:
             assert kind is StopAttempt
-            pending.actions.append(lambda: self._stop_attempt(effect))
-
-    # ------------------------------------------------------------ activities
-
-    def _offer_activity(self, execution: Execution, pending: PendingChange, seq: int) -> None:
-        """Assign it in this very commit if a worker has a free slot."""
-        scheduled = execution.state.activities[seq].scheduled
-        key = TaskKey(scheduled.task_queue, ACTIVITY_TASK, scheduled.name)
-        holder = execution.holder
-        preferred = holder.session.session_id if holder is not None else None
-        session = self.dispatcher.reserve(key, preferred)
-        if session is None:
-            pending.actions.append(lambda: self.dispatcher.activity(execution, seq))
-        else:
-            self.assign(execution, seq, session)
-
-    def assign(self, execution: Execution, seq: int, session: WorkerSession) -> None:
-        """Give the activity to the session; it is pushed once that is durable."""
-        dispatch = self.dispatcher.next_dispatch()
-        request = StartActivity(
-            seq=seq, dispatch=dispatch, session=session.session_id, identity=session.identity
-        )
-        if self.apply(execution, request).verdict is not Verdict.ACCEPTED:
-            return
-        session.activities[dispatch] = (execution.run_key, seq)
-        pending = execution.pending
-        assert pending is not None
-        pending.actions.append(
-            lambda: self.dispatcher.push_activity(execution, seq, session, dispatch)
-        )
-
-        def give_up(error: Exception | None) -> None:
-            if error is not None:
-                session.activities.pop(dispatch, None)
-                self.dispatcher.slot_freed(session, ACTIVITY_TASK)
-
-        pending.callbacks.append(give_up)
-
-    def _stop_attempt(self, effect: StopAttempt) -> None:
-        session = self.workers.sessions.get(effect.session)
-        if session is None:
-            return
-        if effect.canceled:
-            session.outbox.frame.cancel_activities.add(
-                dispatch=effect.dispatch, reason="the workflow asked for it"
-            )
-            return
-        session.outbox.frame.lost_activities.append(effect.dispatch)
-        if session.activities.pop(effect.dispatch, None) is not None:
-            self.dispatcher.slot_freed(session, ACTIVITY_TASK)
+            pending.actions.append(lambda: self.assignments.stop(effect))
 
     # ------------------------------------------------------------ commit
 
@@ -434,30 +383,7 @@ class ShardGroup:
         if any(pending.change.created is not None for pending in waiting):
             return
         closing = any(pending.change.closed_status for pending in waiting)
-        self.spawn(self._revive(execution.run_key, closing=closing))
-
-    async def _revive(self, run_key: int, *, closing: bool) -> None:
-        """Put a dropped run's timers and tasks back from its rows. `closing`: what
-        failed would have closed it, and perhaps it was written all the same."""
-        while True:
-            try:
-                execution = await self.load(run_key)
-                if execution is None:
-                    return
-                if execution.state.status is not Status.RUNNING:
-                    if closing and self.tracing is not None:
-                        self.tracing.closed(execution.state)
-                    return
-                for row in await self.store.read_timers(run_key):
-                    self.timers.set(run_key, row.kind, row.seq, row.due_us)
-                break
-            except StoreError as error:
-                logger.warning("run %d could not be reloaded, trying again: %s", run_key, error)
-                await asyncio.sleep(0.5)
-        self.dispatcher.workflow_task(execution)
-        for seq, activity in list(execution.state.activities.items()):
-            if activity.record.phase is ActivityPhase.SCHEDULED:
-                self.dispatcher.activity(execution, seq)
+        self.spawn(revive(self, execution.run_key, closing=closing))
 
     # ------------------------------------------------------------ due
 
@@ -465,28 +391,6 @@ class ShardGroup:
         execution = await self.load(run_key)
         if execution is not None:
             self.apply(execution, FireTimer(kind=kind, seq=seq))
-
-    async def _watch_overdue_tasks(self) -> None:
-        pause = min(1.0, self.settings.workflow_task_timeout_s / 4)
-        while True:
-            await asyncio.sleep(pause)
-            for execution in self.dispatcher.overdue():
-                assert execution.holder is not None
-                logger.warning(
-                    "workflow %s: worker %s let its task time out; it goes to another",
-                    execution.state.workflow_id,
-                    execution.holder.session.identity,
-                    extra=about(execution.state),
-                )
-                self.lose_workflow_task(execution)
-
-    async def _reconcile(self) -> None:
-        while True:
-            await asyncio.sleep(RECONCILE_EVERY_S)
-            try:
-                await self.dispatcher.reconcile()
-            except StoreError as error:
-                logger.warning("waiting tasks could not be read: %s", error)
 
     def lose_workflow_task(self, execution: Execution, *, returned: bool = False) -> None:
         """Nobody works on the run's task any more; give it out again."""

@@ -12,13 +12,14 @@ from google.protobuf.message import DecodeError
 from sched_sdk.api.v1 import worker_service_pb2 as pb
 from sched_sdk.api.v1 import worker_service_pb2_grpc as rpc
 from sched_server import __version__, edge
+from sched_server.activity_reports import read_report
 from sched_server.codec import payload_from_proto
 from sched_server.core.inputs import HeartbeatActivity
 from sched_server.errors import Rejection, Unavailable
 from sched_server.rpc.decoding import unreadable_frame
 from sched_server.rpc.errors import abort
 from sched_server.tasks import PAGE_BYTES, PAGE_EVENTS
-from sched_server.worker_link import WorkerLink, read_report
+from sched_server.worker_link import WorkerLink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -93,11 +93,11 @@ MUTANTS = (
     ),
     Mutant(
         "an activity is pushed before its assignment is durable",
-        _GROUP,
+        "sched_server/assignments.py",
         "        pending.actions.append(\n"
-        "            lambda: self.dispatcher.push_activity(execution, seq, session, dispatch)\n"
+        "            lambda: self._group.dispatcher.push_activity(execution, seq, session, dispatch)\n"
         "        )",
-        "        self.dispatcher.push_activity(execution, seq, session, dispatch)",
+        "        self._group.dispatcher.push_activity(execution, seq, session, dispatch)",
     ),
     Mutant(
         "callers of a failed commit are told that it succeeded",
@@ -108,7 +108,7 @@ MUTANTS = (
     Mutant(
         "a run is not revived after a failed commit",
         _GROUP,
-        "        self.spawn(self._revive(execution.run_key, closing=closing))\n",
+        "        self.spawn(revive(self, execution.run_key, closing=closing))\n",
         "",
     ),
     Mutant(
@@ -138,9 +138,9 @@ MUTANTS = (
     ),
     Mutant(
         "lost deliveries are not looked for",
-        _GROUP,
-        "                await self.dispatcher.reconcile()",
-        "                pass",
+        "sched_server/upkeep.py",
+        "            await group.dispatcher.reconcile()",
+        "            pass",
     ),
     Mutant(
         "a signal sent again is taken again",
