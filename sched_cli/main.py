@@ -40,6 +40,7 @@ def build_app() -> typer.Typer:
         init,
         migrate,
         replay,
+        verify,
         version,
         why,
         worker,
@@ -71,6 +72,7 @@ def build_app() -> typer.Typer:
     app.add_typer(workflow.build_commands(), name="workflow")
     app.command("why")(why.why)
     app.command("replay")(replay.replay)
+    app.command("verify")(verify.verify)
     app.command("capture")(capture.capture)
     app.command("engine")(engine.engine)
     app.add_typer(migrate.build_commands(), name="migrate")

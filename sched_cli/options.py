@@ -83,6 +83,15 @@ OtlpEndpointOption = Annotated[
         help="Send spans to this OTLP receiver, http://host:4317 or http://host:4318/v1/traces.",
     ),
 ]
+AppOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--app",
+        metavar="APP",
+        envvar="SCHED_APP",
+        help="A file, a folder or a module; repeatable. By default the only one here.",
+    ),
+]
 WorkflowIdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The workflow's id, or the beginning of it.")
 ]

@@ -1,4 +1,5 @@
-"""`sched replay`: from what was asked for to what came of each history.
+"""`sched replay` and `sched verify`: from what was asked for to what came of each
+history.
 
 Nothing about a history stops the others: what cannot be read becomes a report
 too. Only where a single one was asked for is it an error of the command.
@@ -9,16 +10,17 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from sched_cli.errors import EXIT_FAILED, EXIT_USAGE, CliError, UsageError, explain
+from sched_cli.errors import EXIT_UNREACHABLE, CliError, NotFoundError, UsageError, explain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from sched_cli.apps import App
+    from sched_cli.replay_reports import Reports
     from sched_sdk._capture import CapturedHistory
     from sched_sdk._client import Client
     from sched_sdk._client.models import WorkflowInfo
@@ -38,14 +40,25 @@ class Wanted:
     filters: dict[str, Any] | None = None
     """Of `list_workflows`: also everything that this finds; None: nothing."""
     limit: int | None = None
+    """At most so many of those that the filters find."""
+    newest_per_type: int | None = None
+    """The same, of each workflow type."""
 
     @property
     def only_one(self) -> bool:
         return self.filters is None and len(self.files) + len(self.ids) == 1
 
-    @property
-    def needs_engine(self) -> bool:
-        return bool(self.ids) or self.filters is not None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where one history is: in a file, or in the engine."""
+
+    path: Path | None = None
+    workflow_id: str = ""
+    """Or the beginning of it, unless the type is known."""
+    run_id: str = ""
+    workflow_type: str = ""
+    """Of a run that was listed; empty until the history is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,26 +71,7 @@ class Report:
     workflow_type: str
     replay: Replay | None
     problem: str = ""
-    """Why there was no replay."""
-
-
-@dataclass
-class Reports:
-    """What came of all of them."""
-
-    strict: bool
-    found: list[Report] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    """Histories of workflow types that the app does not define."""
-
-    def is_good(self, replay: Replay) -> bool:
-        return replay.divergence is None and not (self.strict and replay.difference_count)
-
-    @property
-    def exit_code(self) -> int:
-        if any(one.replay is not None and not self.is_good(one.replay) for one in self.found):
-            return EXIT_FAILED
-        return EXIT_USAGE if any(one.replay is None for one in self.found) else 0
+    """Why there was no replay. Empty without a replay: it is none of this app."""
 
 
 def sort_out(given: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
@@ -92,11 +86,17 @@ def sort_out(given: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
             if not inside:
                 raise UsageError(f"There is no .json file in {one}.")
             files += inside
-        elif path.is_file() or path.suffix == ".json" or "/" in one:
+        elif is_file(one):
             files.append(path)
         else:
             ids.append(one)
     return tuple(files), tuple(ids)
+
+
+def is_file(given: str) -> bool:
+    """Whether a captured history is meant, not a workflow id."""
+    path = Path(given)
+    return path.is_file() or path.suffix == ".json" or "/" in given
 
 
 @contextlib.contextmanager
@@ -104,6 +104,15 @@ def prints_aside() -> Iterator[None]:
     """What the app prints is no data of ours."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
+
+
+def load_chosen_app(given: Sequence[str]) -> App:
+    """The app that is named, or else the obvious one. Raises UsageError."""
+    from sched_cli.apps import load_app
+    from sched_cli.obvious_app import obvious_app
+
+    with prints_aside():
+        return load_app(given or [obvious_app()])
 
 
 def definitions_of(app: App) -> dict[str, WorkflowDefinition]:
@@ -114,6 +123,90 @@ def definitions_of(app: App) -> dict[str, WorkflowDefinition]:
     return {definition.name: definition for definition in found}
 
 
+class Histories:
+    """Reads histories, those of the engine over one connection, made when needed."""
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        self._client: Client | None = None
+
+    async def client(self) -> Client:
+        """Raises CliError when no engine answers."""
+        if self._client is None:
+            from sched_cli.connection import connect
+
+            self._client = await connect(self._engine)
+        return self._client
+
+    async def read(self, source: Source) -> CapturedHistory:
+        """Raises CaptureError, CliError, and errors of the engine."""
+        if source.path is not None:
+            from sched_sdk._capture import read_capture
+
+            return read_capture(source.path)
+        from sched_cli.connection import on_workflow
+        from sched_cli.histories import read_history
+
+        client = await self.client()
+        if source.workflow_type:
+            return await read_history(client, source.workflow_id, source.run_id)
+        return await on_workflow(
+            client, source.workflow_id, lambda found: read_history(client, found, source.run_id)
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+
+async def sources_of(
+    wanted: Wanted,
+    definitions: dict[str, WorkflowDefinition],
+    histories: Histories,
+    skip: Callable[[str], None],
+) -> AsyncIterator[Source]:
+    """Everything that was asked for, found while it is consumed. `skip` hears the
+    type of each listed run that the app does not define."""
+    for path in wanted.files:
+        yield Source(path=path)
+    for given in wanted.ids:
+        yield Source(workflow_id=given, run_id=wanted.run_id)
+    if wanted.filters is None:
+        return
+    found = 0
+    async for run in _listed(await histories.client(), wanted, definitions):
+        if found == wanted.limit:
+            return
+        if run.workflow_type in definitions:
+            found += 1
+            yield Source(
+                workflow_id=run.workflow_id, run_id=run.run_id, workflow_type=run.workflow_type
+            )
+        else:
+            skip(run.workflow_type)
+
+
+async def _listed(
+    client: Client, wanted: Wanted, definitions: dict[str, WorkflowDefinition]
+) -> AsyncIterator[WorkflowInfo]:
+    """The runs that the filters find, the newest first. With a bound for each type
+    only the app's types are asked for: the lists of others may be endless."""
+    filters = dict(wanted.filters or {})
+    if wanted.newest_per_type is None:
+        async for run in client.list_workflows(**filters):
+            yield run
+        return
+    only = filters.pop("workflow_type", None)
+    for name in definitions if only is None else [only]:
+        async for run in client.list_workflows(
+            **filters, workflow_type=name, limit=wanted.newest_per_type
+        ):
+            yield run
+
+
 async def replay_all(
     wanted: Wanted,
     definitions: dict[str, WorkflowDefinition],
@@ -121,103 +214,61 @@ async def replay_all(
     reports: Reports,
     progress: Callable[[int], None],
 ) -> None:
-    """Replay everything. `progress` hears how many there are, each time it is known."""
-    progress(len(wanted.files) + len(wanted.ids))
-    for path in wanted.files:
-        _add(reports, definitions, wanted, str(path), _read(path))
-    if wanted.needs_engine:
-        from sched_cli.connection import connect
-
-        async with await connect(engine) as client:
-            async for workflow_id, workflow_type, captured in _fetch(
-                client, wanted, definitions, reports, progress
-            ):
-                _add(reports, definitions, wanted, ENGINE, captured, workflow_id, workflow_type)
+    """Replay everything, one after the other. `progress` hears how many there are so far."""
+    found = 0
+    async with Histories(engine) as histories:
+        async for source in sources_of(wanted, definitions, histories, reports.skip):
+            found += 1
+            progress(max(found, len(wanted.files) + len(wanted.ids)))
+            report = await replay_source(source, definitions, histories, alone=wanted.only_one)
+            reports.add(report)
 
 
-def _read(path: Path) -> CapturedHistory | Exception:
-    from sched_sdk._capture import read_capture
-    from sched_sdk.errors import CaptureError
-
+async def replay_source(
+    source: Source,
+    definitions: dict[str, WorkflowDefinition],
+    histories: Histories,
+    *,
+    alone: bool = False,
+) -> Report:
+    """Replay one history, or say why that cannot be; `alone`: raise it."""
+    name = ENGINE if source.path is None else str(source.path)
     try:
-        return read_capture(path)
-    except CaptureError as error:
-        return error
-
-
-async def _fetch(
-    client: Client,
-    wanted: Wanted,
-    definitions: dict[str, WorkflowDefinition],
-    reports: Reports,
-    progress: Callable[[int], None],
-) -> AsyncIterator[tuple[str, str, CapturedHistory | Exception]]:
-    from sched_cli.connection import on_workflow
-    from sched_cli.histories import read_history
-
-    for given in wanted.ids:
-        try:
-            captured: CapturedHistory | Exception = await on_workflow(
-                client, given, lambda found: read_history(client, found, wanted.run_id)
-            )
-        except Exception as error:
-            captured = error
-        yield given, "", captured
-    if wanted.filters is None:
-        return
-    runs: list[WorkflowInfo] = []
-    async for run in client.list_workflows(**wanted.filters, limit=wanted.limit):
-        if run.workflow_type in definitions:
-            runs.append(run)
-        else:
-            reports.skipped[run.workflow_type] += 1
-    progress(len(wanted.files) + len(wanted.ids) + len(runs))
-    for run in runs:
-        try:
-            captured = await read_history(client, run.workflow_id, run.run_id)
-        except Exception as error:
-            captured = error
-        yield run.workflow_id, run.workflow_type, captured
-
-
-def _add(
-    reports: Reports,
-    definitions: dict[str, WorkflowDefinition],
-    wanted: Wanted,
-    source: str,
-    captured: CapturedHistory | Exception,
-    workflow_id: str = "",
-    workflow_type: str = "",
-) -> None:
-    """Replay one history, or note why that cannot be."""
-    problem = captured if isinstance(captured, Exception) else None
-    replay: Replay | None = None
-    if not isinstance(captured, Exception):
-        workflow_id, workflow_type = captured.workflow_id, captured.workflow_type
-        definition = definitions.get(workflow_type)
-        if definition is not None:
-            replay, problem = _replay(definition, captured)
-        elif wanted.only_one:
-            problem = UsageError(_unknown_type(workflow_type, definitions))
-        else:
-            reports.skipped[workflow_type] += 1
-            return
-    if problem is not None and wanted.only_one:
-        raise problem
-    reports.found.append(
-        Report(
-            source=source,
-            workflow_id=workflow_id,
-            workflow_type=workflow_type,
-            replay=replay,
-            problem="" if problem is None else _in_words(problem),
+        captured = await histories.read(source)
+    except Exception as error:
+        explained = explain(error)
+        if alone or (explained is not None and explained.exit_code == EXIT_UNREACHABLE):
+            raise
+        # What was listed, and is gone since, was deleted.
+        gone = bool(source.workflow_type) and isinstance(explained, NotFoundError)
+        return Report(
+            source=name,
+            workflow_id=source.workflow_id,
+            workflow_type=source.workflow_type,
+            replay=None,
+            problem="" if gone else _in_words(error, explained),
         )
+    workflow_type = captured.workflow_type
+    replay: Replay | None = None
+    problem: UsageError | None = None
+    if workflow_type in definitions:
+        replay, problem = _replay(definitions[workflow_type], captured)
+    elif alone:
+        problem = UsageError(_unknown_type(workflow_type, definitions))
+    if problem is not None and alone:
+        raise problem
+    return Report(
+        source=name,
+        workflow_id=captured.workflow_id,
+        workflow_type=workflow_type,
+        replay=replay,
+        problem="" if problem is None else str(problem),
     )
 
 
 def _replay(
     definition: WorkflowDefinition, captured: CapturedHistory
-) -> tuple[Replay | None, Exception | None]:
+) -> tuple[Replay | None, UsageError | None]:
     from sched_sdk._debug import replay_capture
     from sched_sdk.errors import SchedError
 
@@ -229,8 +280,7 @@ def _replay(
         return None, UsageError(message)
 
 
-def _in_words(problem: Exception) -> str:
-    explained = explain(problem)
+def _in_words(problem: Exception, explained: CliError | None) -> str:
     return f"{type(problem).__name__}: {problem}" if explained is None else str(explained)
 
 
@@ -249,15 +299,9 @@ def _unknown_type(workflow_type: str, definitions: dict[str, WorkflowDefinition]
     )
 
 
-def nothing_to_replay(
-    reports: Reports, definitions: dict[str, WorkflowDefinition]
-) -> CliError | None:
+def only_of_others(skipped: Counter[str], definitions: dict[str, WorkflowDefinition]) -> UsageError:
     """The error when there was not a single history for this app."""
-    if reports.found:
-        return None
-    if not reports.skipped:
-        return UsageError("There are no such workflows.")
-    others = ", ".join(sorted(reports.skipped))
+    others = ", ".join(sorted(skipped))
     return UsageError(
         f"None of these histories is of a workflow of the app: they are of {others}; "
         f"it has {', '.join(sorted(definitions)) or 'none at all'}."

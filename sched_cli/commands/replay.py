@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from sched_cli.commands.workflow.reading import (
 )
 from sched_cli.options import (
     DEFAULT_ENGINE,
+    AppOption,
     EngineOption,
     OutputFormat,
     OutputOption,
@@ -24,51 +25,50 @@ from sched_cli.options import (
 
 if TYPE_CHECKING:
     from sched_cli.apps import App
-    from sched_cli.replaying import Reports, Wanted
+    from sched_cli.commands.workflow.reading import Filters
+    from sched_cli.replay_reports import Reports
+    from sched_cli.replaying import Report, Wanted
+
+HistoriesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="ID|FILE…",
+        help="Workflow ids, captured histories, or folders of them.",
+        show_default=False,
+    ),
+]
+AllOption = Annotated[
+    bool,
+    typer.Option("--all", envvar="SCHED_ALL", help="Every workflow that the filters let pass."),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        envvar="SCHED_REPLAY_LIMIT",
+        show_default=False,
+        help="Of those that the engine lists: only the newest ones, so many.",
+    ),
+]
+StrictOption = Annotated[
+    bool,
+    typer.Option("--strict", envvar="SCHED_STRICT", help="Arguments that differ are errors."),
+]
 
 
 def replay(
-    given: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID|FILE…",
-            help="Workflow ids, captured histories, or folders of them.",
-            show_default=False,
-        ),
-    ] = None,
-    app: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--app",
-            metavar="APP",
-            envvar="SCHED_APP",
-            help="A file, a folder or a module; repeatable. By default the only one here.",
-        ),
-    ] = None,
-    everything: Annotated[
-        bool,
-        typer.Option("--all", envvar="SCHED_ALL", help="Every workflow that the filters let pass."),
-    ] = False,
+    given: HistoriesArgument = None,
+    app: AppOption = None,
+    everything: AllOption = False,
     status: StatusOption = None,
     workflow_type: TypeOption = None,
     task_queue: FilterQueueOption = None,
     id_prefix: IdPrefixOption = None,
     build: BuildOption = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit",
-            min=1,
-            envvar="SCHED_REPLAY_LIMIT",
-            show_default=False,
-            help="With --all: only the newest ones, so many.",
-        ),
-    ] = None,
+    limit: LimitOption = None,
     run_id: RunIdOption = "",
-    strict: Annotated[
-        bool,
-        typer.Option("--strict", envvar="SCHED_STRICT", help="Arguments that differ are errors."),
-    ] = False,
+    strict: StrictOption = False,
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
@@ -78,12 +78,38 @@ def replay(
     answered from the history.
     """
     from sched_cli.errors import UsageError
-    from sched_cli.replaying import Reports, Wanted, sort_out
+    from sched_cli.replaying import load_chosen_app
 
     filters = filters_of(status, workflow_type, task_queue, id_prefix, build)
-    filtered = everything or any(value is not None for value in filters.values())
-    if not given and not filtered:
+    wanted = wanted_of(given, filters, everything=everything, run_id=run_id, limit=limit)
+    if wanted is None:
         raise UsageError("Say what to replay: a workflow id, a captured history, or --all.")
+    loaded = load_chosen_app(app or ())
+    if output is OutputFormat.TABLE:
+        reports = _replay_and_show(wanted, loaded, engine, strict=strict)
+    else:
+        reports = _replay_as_json(wanted, loaded, engine, output, strict=strict)
+    if reports.exit_code:
+        raise typer.Exit(reports.exit_code)
+
+
+def wanted_of(
+    given: list[str] | None,
+    filters: Filters,
+    *,
+    everything: bool,
+    run_id: str = "",
+    limit: int | None = None,
+    newest_per_type: int | None = None,
+) -> Wanted | None:
+    """What the arguments and options ask for; None: nothing. Raises UsageError."""
+    from sched_cli.errors import UsageError
+    from sched_cli.replaying import Wanted, sort_out
+
+    named = (newest_per_type, *filters.values())
+    filtered = everything or any(value is not None for value in named)
+    if not given and not filtered:
+        return None
     files, ids = sort_out(given or ())
     wanted = Wanted(
         files=files,
@@ -91,50 +117,67 @@ def replay(
         run_id=run_id,
         filters=dict(filters) if filtered else None,
         limit=limit,
+        newest_per_type=newest_per_type,
     )
     if run_id and not (wanted.only_one and ids):
         raise UsageError("--run-id goes with one workflow id.")
-    reports = Reports(strict=strict)
-    loaded = _load(app or [])
-    _replay_with_progress(wanted, loaded, engine, reports)
-    _show(reports, loaded, wanted, output)
-    if reports.exit_code:
-        raise typer.Exit(reports.exit_code)
+    return wanted
 
 
-def _load(given: list[str]) -> App:
-    from sched_cli.apps import load_app
-    from sched_cli.obvious_app import obvious_app
-    from sched_cli.replaying import prints_aside
+def _replay_and_show(wanted: Wanted, app: App, engine: str, *, strict: bool) -> Reports:
+    from sched_cli.render import console
+    from sched_cli.render.replay import agreement, show_findings, show_reports
+    from sched_cli.replay_reports import Reports
 
-    with prints_aside():
-        return load_app(given or [obvious_app()])
+    if not wanted.only_one:
+        reports = Reports(strict)
+        _replay(wanted, app, engine, reports)
+        show_reports(reports, app.build_id)
+        return reports
 
+    def show(report: Report) -> None:
+        if report.replay is not None and report.replay.divergence is None:
+            console.data().print(agreement(report.replay), soft_wrap=True)
 
-def _replay_with_progress(wanted: Wanted, app: App, engine: str, reports: Reports) -> None:
-    import asyncio
-
-    from sched_cli.render.progress import Progress
-    from sched_cli.replaying import definitions_of, nothing_to_replay, replay_all
-
-    definitions = definitions_of(app)
-    with Progress("replayed", lambda: len(reports.found)) as progress:
-        asyncio.run(replay_all(wanted, definitions, engine, reports, progress.expect))
-    error = nothing_to_replay(reports, definitions)
-    if error is not None:
-        raise error
+    reports = Reports(strict, show)
+    _replay(wanted, app, engine, reports)
+    show_findings(reports, app.build_id)
+    return reports
 
 
-def _show(reports: Reports, app: App, wanted: Wanted, output: OutputFormat) -> None:
+def _replay_as_json(
+    wanted: Wanted, app: App, engine: str, output: OutputFormat, *, strict: bool
+) -> Reports:
     from sched_cli.render import plain
     from sched_cli.render.replay_json import as_json
+    from sched_cli.replay_reports import Reports
 
-    if output is OutputFormat.TABLE:
-        from sched_cli.render.replay import show_reports
+    found: list[Any] = []
 
-        show_reports(reports, app.build_id, one=wanted.only_one)
-    elif output is OutputFormat.JSON:
-        plain.print_json([as_json(report) for report in reports.found])
-    else:
-        for report in reports.found:
+    def show(report: Report) -> None:
+        if output is OutputFormat.JSONL:
             plain.print_json_line(as_json(report))
+        else:
+            found.append(as_json(report))
+
+    reports = Reports(strict, show)
+    _replay(wanted, app, engine, reports)
+    if output is OutputFormat.JSON:
+        plain.print_json(found)
+    return reports
+
+
+def _replay(wanted: Wanted, app: App, engine: str, reports: Reports) -> None:
+    import asyncio
+
+    from sched_cli.errors import UsageError
+    from sched_cli.render.progress import Progress
+    from sched_cli.replaying import definitions_of, only_of_others, replay_all
+
+    definitions = definitions_of(app)
+    with Progress("replayed", lambda: reports.done) as progress:
+        asyncio.run(replay_all(wanted, definitions, engine, reports, progress.expect))
+    if reports.skipped and reports.is_empty:
+        raise only_of_others(reports.skipped, definitions)
+    if reports.is_empty:
+        raise UsageError("There are no such workflows.")

@@ -2,100 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-import sys
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sched_sdk._capture import CapturedHistory, dump_capture
-from tests.cli.support import sched, sched_in_process
+from tests.cli.recorded import APP, SHIP, SLEEP, Run, edit, folder, record, run_here
+from tests.cli.support import sched
 from tests.docs.markdown import ROOT, titled
-from tests.replay.engine import Engine, run_to_end
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
 
     from tests.cli.conftest import Served
 
-APP = """
-from sched_sdk import WorkflowContext, activity, workflow
+__all__ = ["folder", "run_here"]
 
-
-@activity
-async def charge(number: str) -> str: ...
-
-
-@activity
-async def ship(number: str) -> None: ...
-
-
-print("the app is imported")
-
-
-@workflow(name="Test")
-async def order(ctx: WorkflowContext, number: str) -> str:
-    receipt = await ctx.queue_activity(charge, number)
-    await ctx.sleep(60)
-    return receipt
-"""
-SLEEP = "    await ctx.sleep(60)\n"
-SHIP = "    await ctx.queue_activity(ship, number)\n"
-
-
-def _record(folder: Path, name: str, *arguments: Any) -> Engine:
-    """A history of the app in `folder`, recorded there, into a file of that name."""
-    scope: dict[str, Any] = {}
-    exec(compile(APP, str(folder / "app.py"), "exec"), scope)
-    engine = run_to_end(scope["order"], *arguments, activities=lambda name, args: "paid")
-    write(folder / name, engine)
-    return engine
-
-
-def write(path: Path, engine: Engine) -> None:
-    events = tuple(engine.history)
-    path.write_text(dump_capture(CapturedHistory(events=events)), encoding="utf-8")
+Replay = Run
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An app and one history of it."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "app.py").write_text(APP)
-    _record(tmp_path, "order.json", "A-1")
-    return tmp_path
-
-
-Replay = Callable[..., "CompletedProcess[str]"]
-
-
-@pytest.fixture
-def replay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Replay:
-    """Run the command in the folder, without a process of its own; what it
-    imports is forgotten."""
-
-    def run(*arguments: str, **environment: str) -> CompletedProcess[str]:
-        assert Path.cwd() == folder
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "path", [*sys.path])
-            before, temporary = set(sys.modules), tempfile.gettempdir()
-            try:
-                return sched_in_process("replay", *arguments, environment=environment)
-            finally:
-                for name in set(sys.modules) - before:
-                    if str(getattr(sys.modules[name], "__file__", "")).startswith(temporary):
-                        del sys.modules[name]
-
-    return run
-
-
-def edit(folder: Path, old: str, new: str) -> None:
-    assert old in APP
-    (folder / "app.py").write_text(APP.replace(old, new))
+def replay(run_here: Run) -> Replay:
+    return functools.partial(run_here, "replay")
 
 
 def test_success_is_one_line(replay: Replay) -> None:
@@ -213,7 +144,7 @@ def test_many_at_once(folder: Path, replay: Replay) -> None:
     captures = folder / "captures" / "deep"
     captures.mkdir(parents=True)
     for number in "ABCD":
-        _record(captures, f"{number}.json", number)
+        record(captures, f"{number}.json", number)
     (captures / "broken.json").write_text("{")
     done = replay("captures")
     assert done.returncode == 1

@@ -103,6 +103,7 @@ def _long(option: TyperOption) -> str:
         ("list and count", "workflow list"),
         ("sched replay", "replay"),
         ("query and stack", "workflow query"),
+        ("sched verify", "verify"),
         ("sched capture", "capture"),
         ("sched engine", "engine"),
         ("up and down", "migrate down"),
