@@ -103,21 +103,27 @@ async def _act(world: World, client: Client, handle: Handle, job: Job, act: Act)
         await _ACTS[act.kind](world, client, handle, job, act)
     except WorkflowClosedError:
         world.trace.add(job.workflow_id, f"{act.kind} came too late")
+        if _request_id(job, act) in world.checkers.truth.by_run_id[handle.run_id].requests:
+            world.wrong("clients", f"{job.workflow_id}: a {act.kind} sent again is refused")
+
+
+def _request_id(job: Job, act: Act) -> str:
+    return f"{act.kind}-{job.workflow_id}-{act.value}"
 
 
 async def _signal(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
-    request_id = f"signal-{job.workflow_id}-{act.value}"
+    request_id = _request_id(job, act)
     await handle.signal("item", act.value, request_id=request_id)
     _acknowledge(world, "signal", job, handle.run_id, request_id)
 
 
 async def _cancel(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
-    await handle.cancel("on purpose", request_id=f"cancel-{job.workflow_id}")
+    await handle.cancel("on purpose", request_id=_request_id(job, act))
     _acknowledge(world, "cancel", job, handle.run_id, "")
 
 
 async def _terminate(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
-    await handle.terminate("on purpose", request_id=f"terminate-{job.workflow_id}")
+    await handle.terminate("on purpose", request_id=_request_id(job, act))
     _acknowledge(world, "terminate", job, handle.run_id, "")
 
 

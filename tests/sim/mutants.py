@@ -155,7 +155,7 @@ MUTANTS = (
         "                if earlier is not None and False:\n",
     ),
     Mutant(
-        "a cancel request sent again is recorded again",
+        "a cancel request sent again is refused",
         _RUN,
         "    if request.request_id and request.request_id == state.cancel_request_id:",
         "    if not request.request_id:",

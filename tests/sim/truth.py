@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from sched_server.store.port import CommitBatch, RunChange, RunRow, TaskRow
 
 
+_REQUESTED = (e.SignalReceived, e.WorkflowCancelRequested, e.WorkflowTerminated)
+
+
 class Run:
     def __init__(self, row: RunRow) -> None:
         self.key = row.run_key
@@ -41,6 +44,8 @@ class Run:
         self.assigned: dict[int, int] = {}
         """The last dispatch of each activity that its row names."""
         self.segments: set[int] = set()
+        self.requests: set[str] = set()
+        """Of signals, of the cancel request, and of the termination."""
         self.steps: set[str] = set()
         """The names that the steps in `workflows` give with their results."""
 
@@ -104,6 +109,8 @@ class Truth:
             self.transitions[type(event.attributes).__name__] += 1
             if isinstance(event.attributes, e.WorkflowTaskCompleted):
                 run.segments.add(event.attributes.segment_id)
+            elif isinstance(event.attributes, _REQUESTED):
+                run.requests.add(event.attributes.request_id)
             elif isinstance(event.attributes, e.StepCompleted):
                 run.steps.add(json.loads(event.attributes.result.data)[0])
         if change.closed_status:
