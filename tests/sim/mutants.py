@@ -95,7 +95,8 @@ MUTANTS = (
         "an activity is pushed before its assignment is durable",
         "sched_server/assignments.py",
         "        pending.actions.append(\n"
-        "            lambda: self._group.dispatcher.push_activity(execution, seq, session, dispatch)\n"
+        "            lambda: self._group.dispatcher.push_activity"
+        "(execution, seq, session, dispatch)\n"
         "        )",
         "        self._group.dispatcher.push_activity(execution, seq, session, dispatch)",
     ),
