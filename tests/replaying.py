@@ -1,24 +1,29 @@
 """For every test: each history that real workers made is replayed at the end.
 
 Whatever a test is about, when its engine stops, the histories in its store must
-replay on the code that its workers had. A test whose point is a divergence is
-marked with `diverges`.
+replay on the code that its workers had, and captures must say all of them. A
+test whose point is a divergence is marked with `diverges`.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 from collections import defaultdict
 from typing import Any
 
 import pytest
 
 from sched_sdk import Worker
+from sched_sdk._capture.events import event_from_json, event_to_json
 from sched_sdk._definitions import WorkflowDefinition, workflow_definition_of
 from sched_sdk._replay.replayer import replay_history
 from sched_sdk.api.v1.history_pb2 import HistoryEvent
 from sched_server import EngineServer
 from sched_server.store.port import RunFilter, RunRow, Store
+
+# Long histories are more of the same.
+MAXIMUM_CAPTURED = 200
 
 Definitions = dict[str, list[WorkflowDefinition]]
 
@@ -56,8 +61,17 @@ async def replay_store(store: Store, definitions: Definitions) -> None:
         candidates = definitions.get(row.workflow_type)
         if candidates:
             events = await _history(store, row)
+            check_capture(events)
             divergences = [replay_history(d, events).divergence for d in candidates]
             assert None in divergences, f"{row.workflow_id} does not replay: {divergences}"
+
+
+def check_capture(events: list[HistoryEvent]) -> None:
+    """What is captured of a real history is the history, bit by bit."""
+    for event in events[:MAXIMUM_CAPTURED]:
+        data = json.loads(json.dumps(event_to_json(event)))
+        assert "stored" not in data, f"{data} does not say what was stored"
+        assert event_from_json(data, exact=True) == event
 
 
 async def _history(store: Store, row: RunRow) -> list[HistoryEvent]:

@@ -1,6 +1,7 @@
 """One event as a JSON object, exactly.
 
     event_id, type, time, attributes   as in `sched workflow history -o json`
+    may_ignore  true if a reader that does not know the type may skip the event
     encodings   by path, for payloads that are not plain JSON
     redacted    paths whose values were replaced
     stored      the stored event in base64, where the rest does not give it back
@@ -55,6 +56,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
         "time": iso_time(event.time_us),
         "attributes": plain_fields(getattr(event, which), encodings) if which else {},
     }
+    if event.may_ignore:
+        data["may_ignore"] = True
     if encodings:
         data["encodings"] = encodings
     if not _gives_back(data, event):
@@ -87,6 +90,7 @@ def event_from_json(data: Mapping[str, Any], *, exact: bool) -> Event:
         event_id=data["event_id"],
         time_us=time_from_iso(data["time"]),
         type=number,
+        may_ignore=bool(data.get("may_ignore")),
     )
     attributes = getattr(event, field)
     attributes.SetInParent()

@@ -83,12 +83,14 @@ def _values(field: FieldDescriptor, depth: int) -> st.SearchStrategy[Any]:
 def events(name: str) -> st.SearchStrategy[Event]:
     """Events whose attributes are in the field `name`."""
     return st.builds(
-        lambda time_us, attributes: Event(
+        lambda time_us, may_ignore, attributes: Event(
             event_id=1,
+            may_ignore=may_ignore,
             time_us=time_us,
             type=history_pb2.EventType.Value(f"EVENT_TYPE_{name.upper()}"),
             **{name: attributes},
         ),
         st.integers(_FIRST_US, _FIRST_US + _HUNDRED_YEARS_US),
+        st.booleans(),
         messages(ATTRIBUTES[name].message_type),
     )

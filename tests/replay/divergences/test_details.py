@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from sched_sdk import PayloadError, SchedError
-from sched_sdk._capture import CapturedHistory, Redaction, redact
+from sched_sdk import PayloadError, SchedError, WorkflowContext, activity, workflow
+from sched_sdk._capture import (
+    CapturedHistory,
+    Redaction,
+    dump_capture,
+    parse_capture,
+    redact,
+)
 from sched_sdk._debug import Outcome, Replay, replay_capture
 from sched_sdk._debug.sources import excerpt, find_source
 from sched_sdk._debug.variables import safe_repr
-from sched_sdk._definitions import WorkflowDefinition
+from sched_sdk._definitions import WorkflowDefinition, workflow_definition_of
 from sched_sdk.api.v1.history_pb2 import HistoryEvent
 from tests.replay.divergences.variants import AUDIT, CHARGE, SHIP, SLEEP, STEP
+from tests.replay.engine import run_to_end
 
 Variant = Callable[..., tuple[WorkflowDefinition, list[str]]]
 
@@ -166,6 +176,57 @@ def test_an_event_of_a_newer_engine_is_named(variant: Variant, recorded: Capture
     history = dataclasses.replace(recorded, events=(*recorded.events[:2], newer))
     with pytest.raises(SchedError, match="type 99"):
         replayed(variant, history)
+
+
+def test_a_captured_history_replays_as_the_engines(
+    variant: Variant, recorded: CapturedHistory
+) -> None:
+    read = parse_capture(dump_capture(recorded), "order.json")
+    assert read == recorded
+    events_only = json.dumps(json.loads(dump_capture(recorded))["events"])
+    listed = parse_capture(events_only, "history.json")
+    for history in (recorded, read, listed):
+        divergence = replayed(variant, history, (SHIP, AUDIT)).divergence
+        assert divergence is not None
+        assert divergence == replayed(variant, recorded, (SHIP, AUDIT)).divergence
+
+
+@activity
+async def slow() -> None: ...
+
+
+def giving_up(*, on_activity: bool, on_timer: bool) -> Callable[..., Any]:
+    @workflow(name="Test")
+    async def flow(ctx: WorkflowContext) -> None:
+        handle = ctx.queue_activity(slow)
+        pause = asyncio.create_task(asyncio.sleep(60))
+        await asyncio.sleep(0)
+        if on_activity:
+            handle.cancel()
+        await ctx.sleep(1)
+        if on_timer:
+            pause.cancel()
+        await ctx.sleep(2)
+
+    return flow
+
+
+@pytest.mark.parametrize(
+    ("now", "recorded", "current"),
+    [
+        ((False, True), "cancellation of activity slow", "timer 1 s"),
+        ((True, False), "cancellation of timer 60 s", ""),
+    ],
+)
+def test_a_cancellation_is_named_by_what_it_cancels(
+    now: tuple[bool, bool], recorded: str, current: str
+) -> None:
+    engine = run_to_end(giving_up(on_activity=True, on_timer=True))
+    flow = giving_up(on_activity=now[0], on_timer=now[1])
+    history = CapturedHistory(events=tuple(engine.history))
+    divergence = replay_capture(workflow_definition_of(flow), history).divergence
+    assert divergence is not None
+    assert (divergence.recorded.what, divergence.current.what) == (recorded, current)
 
 
 class Odd:
