@@ -17,7 +17,6 @@ from sched_sdk.errors import (
     WorkflowFailedError,
 )
 from tests.sim.ledger import Acknowledged
-from tests.sim.workflows import BY_NAME
 
 if TYPE_CHECKING:
     from sched_sdk import Client, WorkflowHandle
@@ -58,7 +57,7 @@ async def _start(
     while True:
         try:
             handle = await client.start_workflow(
-                BY_NAME[job.workflow],
+                world.code[job.workflow],
                 job.n,
                 id=job.workflow_id,
                 request_id=request_id,

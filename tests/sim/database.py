@@ -23,7 +23,7 @@ from sched_server.store.port import (
     StoreLease,
     StoreUnavailableError,
 )
-from sched_server.store.sqlite import MEMORY, schema, write
+from sched_server.store.sqlite import MEMORY, read, schema, write
 from sched_server.store.sqlite.connection import Transaction, connect
 from sched_server.store.sqlite.failures import store_error
 from tests.sim.sessions import LockServer
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
+    from sched_server.store.port import EventRow, RunRow, TaskRow, TimerRow
     from tests.sim.loop import Process
     from tests.sim.network import Network
     from tests.sim.trace import Trace
@@ -78,6 +79,20 @@ class Database:
 
     def close(self) -> None:
         self.connection.close()
+
+    # --- looking, for checkers ---------------------------------------------------------
+
+    def read_run(self, run_key: int) -> RunRow | None:
+        return read.run(self.connection, run_key)
+
+    def read_history(self, run_key: int) -> list[EventRow]:
+        return read.history(self.connection, run_key, 0, 1 << 30, 1 << 40)
+
+    def read_tasks(self, run_key: int) -> list[TaskRow]:
+        return read.tasks(self.connection, run_key)
+
+    def read_timers(self, run_key: int) -> list[TimerRow]:
+        return read.timers(self.connection, run_key)
 
     # --- asking ----------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from tests.sim.queue import QueueServer
 from tests.sim.rpc import Addresses
 from tests.sim.trace import Trace, TraceLogs
 from tests.sim.truth import Run, Truth
+from tests.sim.workflows import BY_NAME
 
 if TYPE_CHECKING:
     from sched_server.core.events import Event
@@ -32,6 +33,7 @@ class World:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.code = BY_NAME
         self.failures: list[tuple[str, str]] = []
         self.faults: Counter[str] = Counter()
         self.done: set[int] = set()

@@ -1,4 +1,5 @@
-"""What must hold, one file each. A new one is a file and a line in `ALL`."""
+"""What must hold, one file each. A new one is a file and a line in `ALL`, and in
+`OF_ROWS` if it can judge a database that was written by others, at its end."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from tests.sim.checkers.rows import RowsEqualFold
 from tests.sim.checkers.timers import NoTimerEarly
 from tests.sim.checkers.wire import Wire
 
-__all__ = ["ALL", "Checker"]
+__all__ = ["ALL", "OF_ROWS", "Checker"]
 
 ALL: tuple[type[Checker], ...] = (
     DenseIds,
@@ -32,5 +33,17 @@ ALL: tuple[type[Checker], ...] = (
     Acknowledgements,
     Wire,
     Bounded,
+    Replays,
+)
+
+OF_ROWS: tuple[type[Checker], ...] = (
+    DenseIds,
+    OneEnd,
+    Resolutions,
+    RecordedOnce,
+    RowsEqualFold,
+    NoTimerEarly,
+    AtMostOnce,
+    Acknowledgements,
     Replays,
 )

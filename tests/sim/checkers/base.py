@@ -1,4 +1,8 @@
-"""What every checker is told."""
+"""What every checker is told.
+
+Beside `wrong`, those in `OF_ROWS` use of the world only `checkers.truth`, `ledger`,
+`code` and the reads of `database`; tests/chaos has such a world around real processes.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from sched_server.core import events as e
 from sched_server.core.state import ActivityPhase, ActivityRecord, TaskPhase, WorkflowTaskRecord
 from sched_server.core.values import TimerKind
 from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK, TaskRow
-from sched_server.store.sqlite import read
 from tests.sim.checkers.base import Checker
 
 if TYPE_CHECKING:
@@ -89,18 +88,18 @@ class RowsEqualFold(Checker):
 
     def ended(self) -> None:
         """What is read from the database is what was written to it."""
-        connection = self.world.database.connection
+        database = self.world.database
         for run in self.world.checkers.truth.by_key.values():
-            row = read.run(connection, run.key)
+            row = database.read_run(run.key)
             assert row is not None
             if (row.status, row.last_event_id) != (run.status, len(run.events)):
                 self.wrong(f"{run}: its row is {row}")
-            stored = read.history(connection, run.key, 0, 1 << 30, 1 << 40)
+            stored = database.read_history(run.key)
             if len(stored) != len(run.events):
                 self.wrong(f"{run}: {len(stored)} events are stored of {len(run.events)}")
             if row.history_bytes != sum(len(event.data) for event in stored):
                 self.wrong(f"{run}: history_bytes is {row.history_bytes}")
-            if read.tasks(connection, run.key) or read.timers(connection, run.key):
+            if database.read_tasks(run.key) or database.read_timers(run.key):
                 self.wrong(f"{run}: rows are left behind its end")
 
 
