@@ -24,6 +24,8 @@ from sched_cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sched_cli.apps import App
     from sched_cli.commands.workflow.reading import Filters
     from sched_cli.replay_reports import Reports
@@ -86,7 +88,7 @@ def replay(
         raise UsageError("Say what to replay: a workflow id, a captured history, or --all.")
     loaded = load_chosen_app(app or ())
     if output is OutputFormat.TABLE:
-        reports = _replay_and_show(wanted, loaded, engine, strict=strict)
+        reports = _replay_and_show(wanted, loaded, app or (), engine, strict=strict)
     else:
         reports = _replay_as_json(wanted, loaded, engine, output, strict=strict)
     if reports.exit_code:
@@ -124,15 +126,19 @@ def wanted_of(
     return wanted
 
 
-def _replay_and_show(wanted: Wanted, app: App, engine: str, *, strict: bool) -> Reports:
+def _replay_and_show(
+    wanted: Wanted, app: App, given_app: Sequence[str], engine: str, *, strict: bool
+) -> Reports:
     from sched_cli.render import console
+    from sched_cli.render.divergence import local_code
     from sched_cli.render.replay import agreement, show_findings, show_reports
     from sched_cli.replay_reports import Reports
 
+    code = local_code(app.build_id, given_app)
     if not wanted.only_one:
         reports = Reports(strict)
         _replay(wanted, app, engine, reports)
-        show_reports(reports, app.build_id)
+        show_reports(reports, code)
         return reports
 
     def show(report: Report) -> None:
@@ -141,7 +147,7 @@ def _replay_and_show(wanted: Wanted, app: App, engine: str, *, strict: bool) -> 
 
     reports = Reports(strict, show)
     _replay(wanted, app, engine, reports)
-    show_findings(reports, app.build_id)
+    show_findings(reports, code)
     return reports
 
 

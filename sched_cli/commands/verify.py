@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sched_cli.apps import App
+    from sched_cli.render.divergence import LocalCode
     from sched_cli.replay_reports import Reports
     from sched_cli.replaying import Report, Wanted
 
@@ -117,6 +118,7 @@ def _verify(
     import time
 
     from sched_cli.obvious_app import obvious_app
+    from sched_cli.render.divergence import local_code
     from sched_cli.render.progress import Progress
     from sched_cli.replay_pool import default_jobs, replay_in_parallel
     from sched_cli.replay_reports import Reports
@@ -140,7 +142,8 @@ def _verify(
     if reports.is_empty and reports.skipped and wanted.filters is None:
         # Of captured histories somebody meant these; an engine may have none of the app's.
         raise only_of_others(reports.skipped, definitions)
-    _show(reports, app.build_id, output, time.monotonic() - started)
+    code = local_code(app.build_id, given_app)
+    _show(reports, code, output, time.monotonic() - started)
     return reports
 
 
@@ -151,16 +154,16 @@ def _line(report: Report) -> None:
     plain.print_json_line(as_json(report))
 
 
-def _show(reports: Reports, build_id: str, output: OutputFormat, seconds: float) -> None:
+def _show(reports: Reports, code: LocalCode, output: OutputFormat, seconds: float) -> None:
     if output is OutputFormat.TABLE:
         from sched_cli.render import console
         from sched_cli.render.replay import show_reports
 
-        show_reports(reports, build_id)
+        show_reports(reports, code)
         if reports.is_empty:
             console.say("No workflow of the app is among them, so nothing would break.")
     elif output is OutputFormat.JSON:
         from sched_cli.render import plain
         from sched_cli.render.replay_json import summary_as_json
 
-        plain.print_json(summary_as_json(reports, build_id, seconds))
+        plain.print_json(summary_as_json(reports, code.build_id, seconds))

@@ -3,13 +3,15 @@ agreed before, and the ways out. Made to fit 80 columns."""
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sched_cli.render.plain import compact
 from sched_cli.render.source_lines import Mark, source_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
     from rich.text import Text
@@ -21,21 +23,35 @@ _INDENTATION = "  "
 _SHOWN_FRAMES = 4
 
 
+@dataclass(frozen=True, slots=True)
+class LocalCode:
+    """What was replayed on."""
+
+    build_id: str
+    options: str = ""
+    """What names it on a command line, with a blank in front; empty if nothing need."""
+
+
+def local_code(build_id: str, app: Sequence[str]) -> LocalCode:
+    """`app`: what was given for `--app`."""
+    return LocalCode(build_id, "".join(f" --app {shlex.quote(one)}" for one in app))
+
+
 def divergence_report(
-    replay: Replay, divergence: Divergence, build_id: str
+    replay: Replay, divergence: Divergence, code: LocalCode
 ) -> Iterator[RenderableType]:
     """The parts of the report, from top to bottom."""
     yield _headline(replay, divergence)
     yield ""
     yield _both_sides(divergence)
     yield ""
-    yield from _sources(divergence, build_id)
+    yield from _sources(divergence, code.build_id)
     for frame in divergence.frames[:_SHOWN_FRAMES]:
         yield from _locals(frame)
     yield from _waits(divergence)
     yield from _agreed(divergence)
-    yield from _notes(replay, divergence, build_id)
-    yield from _ways_out(replay, divergence)
+    yield from _notes(replay, divergence, code.build_id)
+    yield from _ways_out(replay, divergence, code)
 
 
 def _title(text: str) -> Text:
@@ -170,7 +186,7 @@ def _notes(replay: Replay, divergence: Divergence, build_id: str) -> Iterator[Re
         yield ""
 
 
-def _ways_out(replay: Replay, divergence: Divergence) -> Iterator[RenderableType]:
+def _ways_out(replay: Replay, divergence: Divergence, code: LocalCode) -> Iterator[RenderableType]:
     yield _title("Ways out")
     goes_on = "" if replay.closed else "; the workflow goes on by itself"
     ways = [("put the code back", f"what it did is told above{goes_on}")]
@@ -178,12 +194,12 @@ def _ways_out(replay: Replay, divergence: Divergence) -> Iterator[RenderableType
         ways = [("mend the code", f"so that it gets past this point{goes_on}")]
     ways.append(("keep both", 'if ctx.patched("…"): the new way; else: the old one'))
     if divergence.reset_event_id:
-        ways.append(("go on from before", _command("reset", replay, divergence)))
-        ways.append(("try it beside", _command("fork", replay, divergence)))
+        ways.append(("go on from before", _command("reset", replay, code)))
+        ways.append(("try it beside", _command("fork", replay, code)))
     width = max(len(way) for way, _ in ways)
     for way, how in ways:
         yield f"{_INDENTATION}{way:<{width}}  {how}"
 
 
-def _command(verb: str, replay: Replay, divergence: Divergence) -> str:
-    return f"sched workflow {verb} {replay.workflow_id} --event {divergence.reset_event_id}"
+def _command(verb: str, replay: Replay, code: LocalCode) -> str:
+    return f"sched workflow {verb} {replay.workflow_id} --to divergence{code.options}"

@@ -9,6 +9,7 @@ from sched_cli.render.divergence import divergence_report
 from sched_cli.render.plain import compact
 
 if TYPE_CHECKING:
+    from sched_cli.render.divergence import LocalCode
     from sched_cli.replay_reports import Group, Reports
     from sched_sdk._debug import Difference, Replay
 
@@ -19,17 +20,17 @@ _SHOWN_IDS = 5
 _VALUE_LIMIT = 60
 
 
-def show_reports(reports: Reports, build_id: str) -> None:
+def show_reports(reports: Reports, code: LocalCode) -> None:
     """Print everything about many histories."""
-    show_findings(reports, build_id)
+    show_findings(reports, code)
     _show_summary(reports)
 
 
-def show_findings(reports: Reports, build_id: str) -> None:
+def show_findings(reports: Reports, code: LocalCode) -> None:
     """Print what is not as it should be."""
     _show_differences(reports)
     for index, group in enumerate(reports.groups):
-        _show_group(group, build_id, full=index < _FULL_REPORTS)
+        _show_group(group, code, full=index < _FULL_REPORTS)
     if reports.ungrouped:
         console.data().print(f"And {_count(reports.ungrouped, 'workflow')} in other ways.")
     for problem in reports.problems:
@@ -82,9 +83,9 @@ def _value(value: object) -> str:
     return compact(value, _VALUE_LIMIT)
 
 
-def _show_group(group: Group, build_id: str, *, full: bool) -> None:
+def _show_group(group: Group, code: LocalCode, *, full: bool) -> None:
     if full:
-        for part in divergence_report(group.replay, group.divergence, build_id):
+        for part in divergence_report(group.replay, group.divergence, code):
             # Print joins texts, and forgets which of them are to be cut.
             no_wrap, overflow = getattr(part, "no_wrap", None), getattr(part, "overflow", None)
             console.data().print(part, no_wrap=no_wrap, overflow=overflow)

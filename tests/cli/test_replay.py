@@ -62,8 +62,8 @@ Both agree on, last
 Ways out
   put the code back  what it did is told above
   keep both          if ctx.patched("…"): the new way; else: the old one
-  go on from before  sched workflow reset wf-test --event 4
-  try it beside      sched workflow fork wf-test --event 4
+  go on from before  sched workflow reset wf-test --to divergence
+  try it beside      sched workflow fork wf-test --to divergence
 """
 
 

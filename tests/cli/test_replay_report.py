@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sched_cli.render.divergence import divergence_report
+from sched_cli.render.divergence import LocalCode, divergence_report
 from sched_cli.render.source_lines import Mark, source_parts
 from sched_sdk._debug import (
     AgreedCommand,
@@ -79,7 +79,7 @@ REPLAY = Replay(
 
 def report(divergence: Divergence = DIVERGENCE, replay: Replay = REPLAY, build: str = "b2") -> str:
     console = Console(file=io.StringIO(), width=80, emoji=False, highlight=False)
-    for part in divergence_report(replay, divergence, build):
+    for part in divergence_report(replay, divergence, LocalCode(build)):
         no_wrap = getattr(part, "no_wrap", None)
         console.print(part, no_wrap=no_wrap, overflow=getattr(part, "overflow", None))
     file = console.file
@@ -151,7 +151,7 @@ def test_an_exception_and_its_ways_out() -> None:
     text = report(replace(DIVERGENCE, raised=raised))
     assert "raises ValueError: no tea at all" in text
     assert "mend the code" in text
-    assert "sched workflow reset order-1 --event 5" in text
+    assert "sched workflow reset order-1 --to divergence" in text
 
 
 def test_behind_the_last_event() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,16 +11,16 @@ from sched_cli.commands.workflow.changing import ReasonOption
 from sched_cli.options import DEFAULT_ENGINE, EngineOption, WorkflowIdArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from sched_cli.divergence_point import StartingPoint
     from sched_sdk._client import Client, WorkflowDescription, WorkflowHandle
-
-Point = int | Literal["first", "last"]
 
 
 class NamedPoint(StrEnum):
     FIRST = "first"
     LAST = "last"
+    DIVERGENCE = "divergence"
 
 
 EventOption = Annotated[
@@ -40,7 +40,19 @@ ToOption = Annotated[
         "--to",
         envvar="SCHED_TO",
         show_default=False,
-        help="Keep it up to just before the code ran for the first or the last time.",
+        help=(
+            "Keep it up to just before the code ran for the first or the last time, or to just "
+            "before the local code does something else."
+        ),
+    ),
+]
+CopyAppOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--app",
+        metavar="APP",
+        envvar="SCHED_APP",
+        help="With --to divergence: the code; a file, a folder or a module; repeatable.",
     ),
 ]
 DropSignalsOption = Annotated[
@@ -57,17 +69,18 @@ def reset(
     workflow_id: WorkflowIdArgument,
     event: EventOption = None,
     to: ToOption = None,
+    app: CopyAppOption = None,
     drop_signals: DropSignalsOption = False,
     reason: ReasonOption = "",
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """End a run, and begin a new one with its history up to an earlier point."""
-    point = _point(event, to)
+    start = _start(workflow_id, _point(event, to), app or (), engine)
 
     async def begin(handle: WorkflowHandle[object]) -> WorkflowHandle[object]:
-        return await handle.reset(point, keep_signals=not drop_signals, reason=reason)
+        return await handle.reset(start.to, keep_signals=not drop_signals, reason=reason)
 
-    copy = _copy(engine, workflow_id, begin)
+    copy = _copy(engine, start, begin)
     _say(f"Reset {copy.info.workflow_id}", copy)
 
 
@@ -75,6 +88,7 @@ def fork(
     workflow_id: WorkflowIdArgument,
     event: EventOption = None,
     to: ToOption = None,
+    app: CopyAppOption = None,
     new_id: Annotated[
         str | None,
         typer.Option(
@@ -90,43 +104,59 @@ def fork(
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Begin a workflow with another's history up to an earlier point."""
-    point = _point(event, to)
+    start = _start(workflow_id, _point(event, to), app or (), engine)
 
     async def begin(handle: WorkflowHandle[object]) -> WorkflowHandle[object]:
-        return await handle.fork(point, id=new_id, keep_signals=not drop_signals, reason=reason)
+        return await handle.fork(start.to, id=new_id, keep_signals=not drop_signals, reason=reason)
 
-    copy = _copy(engine, workflow_id, begin)
+    copy = _copy(engine, start, begin)
     assert copy.origin is not None
     _say(f"Forked {copy.origin.workflow_id}", copy)
     typer.echo(copy.info.workflow_id)
 
 
-def _point(event: int | None, to: NamedPoint | None) -> Point:
+def _point(event: int | None, to: NamedPoint | None) -> int | NamedPoint:
     from sched_cli.errors import UsageError
 
-    if (event is None) == (to is None):
-        raise UsageError(
-            "say where to go back to: either --event N (see `sched workflow history ID`), or "
-            "--to first, or --to last"
-        )
-    if event is not None:
+    if event is not None and to is None:
         return event
-    return "first" if to is NamedPoint.FIRST else "last"
+    if event is None and to is not None:
+        return to
+    raise UsageError(
+        "say where to go back to: either --event N (see `sched workflow history ID`), or "
+        "--to first, --to last, or --to divergence"
+    )
+
+
+def _start(
+    workflow_id: str, point: int | NamedPoint, app: Sequence[str], engine: str
+) -> StartingPoint:
+    """Raises CliError when the local code does not diverge."""
+    from sched_cli.divergence_point import StartingPoint, find_divergence
+    from sched_cli.render import console
+
+    if point is NamedPoint.DIVERGENCE:
+        start, message = find_divergence(engine, workflow_id, app)
+        console.say(message)
+        return start
+    if isinstance(point, int):
+        return StartingPoint(workflow_id, point)
+    return StartingPoint(workflow_id, "first" if point is NamedPoint.FIRST else "last")
 
 
 def _copy(
     engine: str,
-    given: str,
+    start: StartingPoint,
     begin: Callable[[WorkflowHandle[object]], Awaitable[WorkflowHandle[object]]],
 ) -> WorkflowDescription:
-    """Do it to the workflow that `given` means; describes the new run."""
+    """Do it to the workflow that is meant; describes the new run."""
     from sched_cli.connection import on_workflow, with_client
 
     async def use(client: Client) -> WorkflowDescription:
         async def act_on(found: str) -> WorkflowDescription:
-            return await (await begin(client.workflow(found))).describe()
+            return await (await begin(client.workflow(found, run_id=start.run_id))).describe()
 
-        return await on_workflow(client, given, act_on)
+        return await on_workflow(client, start.workflow_id, act_on)
 
     return with_client(engine, use)
 
