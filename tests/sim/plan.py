@@ -228,6 +228,9 @@ def _with_faults(plan: Plan, chance: random.Random) -> Plan:
     }
     weights = [chance.choice((0, 1, 4)) for _ in makers]
     weights[0] += 3
+    if chance.random() < 0.2:  # leaders change and workers are cut off, again and again
+        storm = ("kill", "pause", "cut", "end session")
+        weights = [4 if kind in storm else 0 for kind in makers]
     kinds = chance.choices(list(makers), weights, k=chance.choice((0, 3, 8, 16, 30)))
     faults = [
         Fault(at_s=round(chance.uniform(0, plan.calm_at_s * 0.9), 3), kind=kind, **makers[kind]())

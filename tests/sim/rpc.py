@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 _EOF = object()
 
-Watch = "Callable[[Process, Process, str, Any], None]"
-
 
 class SimServer:
     """Where a process serves. Takes what the generated code registers."""

@@ -1,11 +1,11 @@
-"""What is bounded stays in its bounds: caches, slots, windows, outboxes."""
+"""What is bounded stays in its bounds: caches, slots, the queue's windows."""
 
 from __future__ import annotations
 
 from tests.sim.checkers.base import Checker
 
-# Evicting goes on in steps; and what is pinned stays.
-_OUTBOX_BYTES = 64 * 1024 * 1024
+# Evicting goes on in steps of so many runs.
+_STEP = 64
 
 
 class Bounded(Checker):
@@ -17,7 +17,7 @@ class Bounded(Checker):
                 continue
             cache = engine.group.cache
             pinned = sum(execution.pinned for execution in cache._by_key.values())
-            if len(cache) > max(plan.cached_executions, pinned) + 64:
+            if len(cache) > max(plan.cached_executions, pinned) + _STEP:
                 self.wrong(f"{node.name}: {len(cache)} runs in its cache, {pinned} pinned")
             for session in engine.workers.sessions.values():
                 if len(session.activities) > plan.slots + plan.slots:
