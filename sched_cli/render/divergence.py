@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sched_cli.render.plain import compact
 from sched_cli.render.source_lines import Mark, source_parts
+from sched_cli.render.waits import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from sched_sdk._debug import Divergence, Frame, Replay, Side
+    from sched_sdk._debug import Divergence, Frame, Replay, Side, Waiting
 
 _ARGUMENTS_LIMIT = 120
 _INDENTATION = "  "
@@ -145,8 +146,15 @@ def _waits(divergence: Divergence) -> Iterator[RenderableType]:
     yield _title("The code waits")
     for wait in divergence.waits:
         name = "" if wait.task in ("workflow", wait.function) else f" ({wait.task})"
-        yield f"{_INDENTATION}in {wait.function or '?'}{name}, {wait.call_site or 'in a library'}"
+        place = wait.call_site or "in a library"
+        yield f"{_INDENTATION}in {wait.function or '?'}{name}, {place}{_awaited(wait)}"
     yield ""
+
+
+def _awaited(wait: Waiting) -> str:
+    """Without times: those of a history that is replayed say nothing."""
+    awaited = [f"{leaf['kind']} {leaf.get('name') or ''}".strip() for leaf in leaves(wait.waits_on)]
+    return f", for {', '.join(awaited)}" if awaited else ""
 
 
 def _agreed(divergence: Divergence) -> Iterator[RenderableType]:

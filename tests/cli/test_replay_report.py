@@ -136,14 +136,16 @@ def test_what_is_not_an_edit_is_noted() -> None:
 
 
 def test_code_that_waits() -> None:
+    signal = {"kind": "signal", "name": "packed", "since": "", "until": None}
+    both = {"kind": "all", "of": [signal, {"kind": "future"}], "more": 0}
     waits = (
-        Waiting(task="workflow", call_site="app.py:12", function="order", waits_on=None),
+        Waiting(task="workflow", call_site="app.py:12", function="order", waits_on=both),
         Waiting(task="task-4", call_site="", function="task-4", waits_on=None),
     )
     text = report(replace(DIVERGENCE, current=Side(what="", call_site="app.py:12"), waits=waits))
     assert "nothing at this point" in text
     assert "waits at app.py:12" in text
-    assert "  in order, app.py:12\n  in task-4, in a library\n" in text
+    assert "  in order, app.py:12, for signal packed, future\n  in task-4, in a library\n" in text
 
 
 def test_an_exception_and_its_ways_out() -> None:
