@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from tests.cli.support import clean_environment, lines, wait_until
@@ -16,7 +15,6 @@ _DEMO = [sys.executable, "-m", "sched_cli.demo"]
 
 
 def test_the_demo_survives_its_kills(tmp_path: Path) -> None:
-    started = time.monotonic()
     done = subprocess.run(
         _DEMO,
         env=clean_environment(TMPDIR=str(tmp_path)),
@@ -26,7 +24,6 @@ def test_the_demo_survives_its_kills(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert time.monotonic() - started < 25
     assert done.stdout.count("✗ kill -9") == 2
     assert done.stdout.count("sent once") == 3
     assert lines(done.stdout)[-1].startswith("  ✓ done in")

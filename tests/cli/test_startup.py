@@ -6,14 +6,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
 import typer
 
 from sched_cli.main import build_app
-from tests.cli.support import SCHED, clean_environment
+from tests.cli.support import clean_environment
 
 _LIST_MODULES = """
 import json, sys
@@ -81,12 +80,3 @@ def test_every_option_has_a_variable() -> None:
         ("sched", "--install-completion"),
         ("sched", "--show-completion"),
     ]
-
-
-def test_help_is_quick() -> None:
-    def seconds() -> float:
-        started = time.perf_counter()
-        subprocess.run([*SCHED, "--help"], check=True, capture_output=True)
-        return time.perf_counter() - started
-
-    assert min(seconds() for _ in range(3)) < 0.25

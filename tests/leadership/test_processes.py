@@ -70,8 +70,9 @@ async def test_a_killed_leader_is_followed_at_once(
     began = time.monotonic()
     first.send(signal.SIGKILL)
     await second.says("leads 2")
-    # Some 15 ms on an idle machine: the lock, the epoch, the first commit.
-    assert time.monotonic() - began < 0.5
+    # Some 15 ms on an idle machine. The session's end hands the lock on; nobody waits
+    # until the leader's row has been silent for three seconds.
+    assert time.monotonic() - began < 2.5
 
 
 async def test_a_frozen_leader_is_followed_and_cannot_write_when_it_thaws(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -157,11 +156,9 @@ async def test_a_worker_may_start_before_the_engine(tmp_path: Path) -> None:
 
 
 async def test_an_idle_worker_stops_at_once(client: Client) -> None:
-    worker = Worker(client, workflows=[one_step], activities=[waits])
-    async with worker:
-        await worker.ready()
-        began = time.monotonic()
-    assert time.monotonic() - began < 0.5
+    async with asyncio.timeout(20):
+        async with Worker(client, activities=[waits], graceful_shutdown=60) as worker:
+            await worker.ready()
 
 
 async def test_stop_lets_activities_finish(client: Client) -> None:
@@ -218,11 +215,12 @@ async def one_stuck(ctx: WorkflowContext) -> None:
 async def test_a_stuck_thread_does_not_hold_up_a_stop(client: Client) -> None:
     thread_entered.clear()
     thread_release.clear()
-    async with Worker(client, workflows=[one_stuck], activities=[stuck], graceful_shutdown=0.05):
+    async with (
+        asyncio.timeout(20),
+        Worker(client, workflows=[one_stuck], activities=[stuck], graceful_shutdown=0.05),
+    ):
         await client.start_workflow(one_stuck)
         assert await asyncio.to_thread(thread_entered.wait, 10)
-        began = time.monotonic()
-    assert time.monotonic() - began < 2
     thread_release.set()
 
 
@@ -264,11 +262,10 @@ async def counts_steps(ctx: WorkflowContext, count: int) -> int:
 async def test_an_idle_worker_without_an_engine_stops_at_once(
     restarting: RestartingEngine,
 ) -> None:
-    async with Worker(restarting.address, activities=[waits]) as worker:
-        await worker.ready()
-        await restarting.stop()
-        began = time.monotonic()
-    assert time.monotonic() - began < 0.5
+    async with asyncio.timeout(20):
+        async with Worker(restarting.address, activities=[waits], graceful_shutdown=60) as worker:
+            await worker.ready()
+            await restarting.stop()
 
 
 async def test_waiting_for_an_engine_that_never_comes_can_be_given_up() -> None:
