@@ -198,7 +198,9 @@ class Dispatcher:
         """The assignment is durable."""
         activity = execution.state.activities.get(seq)
         if activity is None or activity.record.dispatch != dispatch:
-            session.activities.pop(dispatch, None)
+            # It ended in the commit that assigned it; its slot is free for others.
+            if session.activities.pop(dispatch, None) is not None:
+                self.slot_freed(session, ACTIVITY_TASK)
             return
         if not session.outbox.closed:
             group, ready_since_us = self._group, activity.record.ready_since_us

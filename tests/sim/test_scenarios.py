@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.plan import Act, Fault, Job, Plan, Rates
+from tests.sim.plan import Act, Fault, Job, Plan, Rates, draw
 from tests.sim.report import failure_report
 from tests.sim.run import run
 from tests.sim.workflows import BY_NAME
@@ -131,3 +131,14 @@ def test_scenario(name: str) -> None:
         pytest.fail(failure_report(outcome), pytrace=False)
     assert outcome.transitions["WorkflowCompleted"] > 0
     assert bool(outcome.faults) == bool(SCENARIOS[name].faults or SCENARIOS[name].rates != Rates())
+
+
+def test_an_activity_that_ends_with_its_assignment_frees_its_slot() -> None:
+    """With one slot, those behind it waited for ever."""
+    plan = draw(48)
+    assert plan.slots == 1, "the seed means another plan now: look for one that has this"
+
+    outcome = run(plan)
+
+    if outcome.failures:
+        pytest.fail(failure_report(outcome), pytrace=False)
