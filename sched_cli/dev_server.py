@@ -42,6 +42,7 @@ class DevServer:
     grace_s: float
     otlp_endpoint: str = ""
     """Empty: no spans."""
+    check_determinism: bool = True
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM.
@@ -101,6 +102,7 @@ class DevServer:
             self.task_queue,
             self.grace_s,
             otlp_endpoint=self.otlp_endpoint,
+            check_determinism=self.check_determinism,
         )
         next_step = f"sched workflow start {{name}} --input VALUE --wait{engine}"
         supervisor = Supervisor(options, WorkerNews(next_step=next_step))

@@ -92,6 +92,14 @@ AppOption = Annotated[
         help="A file, a folder or a module; repeatable. By default the only one here.",
     ),
 ]
+CheckDeterminismOption = Annotated[
+    bool,
+    typer.Option(
+        "--check-determinism/--no-check-determinism",
+        envvar="SCHED_CHECK_DETERMINISM",
+        help="Run workflow code a second time after each task, and warn if it does otherwise.",
+    ),
+]
 WorkflowIdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The workflow's id, or the beginning of it.")
 ]

@@ -71,6 +71,7 @@ async def _serve(
         build_id=app.build_id,
         graceful_shutdown=options.grace_s,
         metrics=None if metrics is None else metrics.registry,
+        check_determinism="warn" if options.check_determinism else False,
     )
     if metrics is not None:
         await metrics.start(worker, wait_for_port=metrics_port_comes)

@@ -9,6 +9,7 @@ import typer
 from sched_cli.errors import UsageError
 from sched_cli.options import (
     DEFAULT_PORT,
+    CheckDeterminismOption,
     GraceOption,
     MetricsPortOption,
     OtlpEndpointOption,
@@ -53,6 +54,7 @@ def dev(
     ] = False,
     task_queue: TaskQueueOption = "default",
     grace: GraceOption = 8.0,
+    check_determinism: CheckDeterminismOption = True,
 ) -> None:
     """Run an engine on SQLite, and with APP also a worker that reloads."""
     from sched_cli import loops
@@ -73,6 +75,7 @@ def dev(
             task_queue=task_queue,
             grace_s=grace,
             otlp_endpoint=otlp_endpoint,
+            check_determinism=check_determinism,
         )
         loops.run(cluster.run())
         return
@@ -87,5 +90,6 @@ def dev(
         task_queue=task_queue,
         grace_s=grace,
         otlp_endpoint=otlp_endpoint,
+        check_determinism=check_determinism,
     )
     loops.run(server.run())

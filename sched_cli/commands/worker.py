@@ -9,6 +9,7 @@ import typer
 
 from sched_cli.options import (
     DEFAULT_ENGINE,
+    CheckDeterminismOption,
     EngineOption,
     GraceOption,
     MetricsPortOption,
@@ -39,6 +40,7 @@ def worker(
         ),
     ] = "127.0.0.1",
     otlp_endpoint: OtlpEndpointOption = "",
+    check_determinism: CheckDeterminismOption = False,
 ) -> None:
     """Run a worker that serves the app's workflows and activities."""
     from sched_cli import loops
@@ -53,6 +55,7 @@ def worker(
         metrics_host=metrics_host,
         metrics_port=metrics_port,
         otlp_endpoint=checked_endpoint(otlp_endpoint),
+        check_determinism=check_determinism,
     )
     loops.run(_run_with_reload(options) if reload else _run(options))
 

@@ -41,6 +41,7 @@ class DevCluster:
     grace_s: float
     otlp_endpoint: str = ""
     """Empty: no spans."""
+    check_determinism: bool = True
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM.
@@ -91,7 +92,12 @@ class DevCluster:
         from sched_cli.render.worker_news import WorkerNews
 
         options = WorkerOptions(
-            self.targets, addresses, self.task_queue, self.grace_s, otlp_endpoint=self.otlp_endpoint
+            self.targets,
+            addresses,
+            self.task_queue,
+            self.grace_s,
+            otlp_endpoint=self.otlp_endpoint,
+            check_determinism=self.check_determinism,
         )
         next_step = f"sched workflow start {{name}} --input VALUE --wait --engine {addresses}"
         supervisor = Supervisor(options, WorkerNews(next_step=next_step))

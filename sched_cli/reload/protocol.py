@@ -61,6 +61,8 @@ class WorkerOptions:
     """None: no metrics."""
     otlp_endpoint: str = ""
     """Empty: no spans."""
+    check_determinism: bool = False
+    """Run workflow code a second time after each task, and compare."""
 
     def encode(self) -> str:
         """As a command line argument."""

@@ -20,7 +20,7 @@ When a segment leaves is decided after each round of activations:
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sched_sdk._client.transport import MAXIMUM_MESSAGE_BYTES, megabytes
 from sched_sdk._replay.run import WorkflowRun
@@ -30,17 +30,16 @@ from sched_sdk.errors import LimitExceededError, NonDeterminismError, WorkflowBl
 
 if TYPE_CHECKING:
     import asyncio
-    import random
     from collections.abc import Callable, Sequence
 
     from sched_sdk._definitions import WorkflowDefinition
     from sched_sdk._replay.steps import StepCall, StepOutcome
-    from sched_sdk._worker.activations import ActivationGuard
     from sched_sdk._worker.questions import Question
-    from sched_sdk._worker.tally import Tally
+    from sched_sdk._worker.run_host import RunHost
+    from sched_sdk._worker.second_runs import SecondRuns
     from sched_sdk.api.v1.worker_service_pb2 import Command, SegmentAck, WorkflowSegment
 
-__all__ = ["FailureCause", "RunDriver", "RunHost"]
+__all__ = ["RunDriver"]
 
 Event = history_pb2.HistoryEvent
 FailureCause = history_pb2.WorkflowTaskFailureCause
@@ -48,45 +47,6 @@ FailureCause = history_pb2.WorkflowTaskFailureCause
 # Outcomes that come within this time share a segment.
 _GATHER_S = 0.05
 _RETRY_S = 0.1
-
-
-class RunHost(Protocol):
-    """What a driver needs of the runner that has it."""
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop: ...
-    @property
-    def guard(self) -> ActivationGuard: ...
-    @property
-    def draining(self) -> bool: ...
-    @property
-    def tally(self) -> Tally: ...
-    @property
-    def random(self) -> random.Random: ...
-
-    def send(self, entry: bytes) -> None: ...
-
-    def start_step(
-        self, call: StepCall, done: Callable[[StepOutcome], None]
-    ) -> asyncio.Task[None]: ...
-
-    def answered(self, driver: RunDriver) -> None:
-        """The task is over; the instance is good for the next one."""
-
-    def discard(self, driver: RunDriver) -> None:
-        """The instance is of no use any more; `driver.evict` was called."""
-
-    def hand_back(self, driver: RunDriver) -> None:
-        """The worker is draining and has stopped at a good place."""
-
-    def spoiled(self, driver: RunDriver) -> None:
-        """A query changed the instance, with or without a task in hand;
-        `driver.evict` was called."""
-
-    def task_failed(
-        self, driver: RunDriver, cause: FailureCause.ValueType, error: BaseException
-    ) -> None:
-        """The task cannot be answered; `driver.evict` was called."""
 
 
 class RunDriver:
@@ -119,6 +79,9 @@ class RunDriver:
         # The first task is open; before that the history is being replayed.
         self._opened = False
         self._questions: list[Question] = []
+        self._second: SecondRuns | None = None
+        if host.checks is not None:
+            self._second = host.checks.follow(definition, workflow_id)
 
     @property
     def base(self) -> int:
@@ -142,13 +105,22 @@ class RunDriver:
 
     def replay(self, events: Sequence[bytes]) -> bool:
         """The next slice of the history. False: the task failed."""
-        return self._guarded(lambda: self._run.replay(_parse(events)))
+        parsed = _parse(events)
+        if self._second is not None:
+            self._second.add_history(parsed)
+        return self._guarded(lambda: self._run.replay(parsed))
 
     def open(self, events: Sequence[bytes], last_event_id: int) -> None:
         """The history is replayed: hand over what the code has not seen."""
         self._opened = True
-        if self._guarded(lambda: self._run.open_task(_parse(events), last_event_id)):
+        if self._guarded(lambda: self._open_task(events, last_event_id)):
             self._pump()
+
+    def _open_task(self, events: Sequence[bytes], last_event_id: int) -> None:
+        parsed = _parse(events)
+        if self._second is not None:
+            self._second.add_unseen(parsed)
+        self._run.open_task(parsed, last_event_id)
 
     def evict(self) -> None:
         """Close the instance; nothing more comes from it."""
@@ -189,6 +161,8 @@ class RunDriver:
         self._segment = None
         self._handed = False
         self.task_base = ack.base
+        if self._second is not None:
+            self._second.committed(segment, ack.base, ack.time_us)
         if segment.more:
             self.held_since = self._host.loop.time()
             if self._guarded(lambda: self._go_on(ack)):
@@ -209,7 +183,7 @@ class RunDriver:
 
     def _go_on(self, ack: SegmentAck) -> None:
         self._run.acknowledge(ack.base, ack.time_us)
-        self._run.open_task(_parse(ack.events), ack.last_event_id)
+        self._open_task(ack.events, ack.last_event_id)
         self._collect()
         # Everything that the code has had is durable: what waited may start,
         # before the next outcomes are handed over.
@@ -380,6 +354,11 @@ class RunDriver:
             for task in self._steps_running.values():
                 task.cancel()
             self._steps_running.clear()
+        if self._second is not None:
+            error = self._second.refuses(segment)
+            if error is not None:
+                self._fail(FailureCause.WORKFLOW_TASK_FAILURE_CAUSE_NON_DETERMINISM, error)
+                return
         self._segment = segment
         self._send_segment()
 

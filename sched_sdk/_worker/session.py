@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     import grpc.aio
 
     from sched_sdk._client.machine import Machine
+    from sched_sdk._worker.activations import ActivationGuard
     from sched_sdk._worker.registry import Registry
+    from sched_sdk._worker.second_runs import CheckMode, DeterminismChecks
     from sched_sdk._worker.tally import Tally
 
 __all__ = ["WorkerSession"]
@@ -50,6 +52,7 @@ class WorkerSession:
         max_cached: int,
         on_ready: Callable[[], None] | None,
         machine: Machine,
+        check_determinism: CheckMode | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._hello = hello
@@ -78,6 +81,7 @@ class WorkerSession:
             maximum_cached=max_cached,
             channel=self._channel,
             changed=self._changed.set,
+            checks=_checks(check_determinism, self._watchdog.guard),
         )
         self._queries = QueryRunner(
             registry, self._outbox, self._watchdog.guard, self._workflows, channel=self._channel
@@ -190,3 +194,12 @@ class WorkerSession:
         period = self._task_timeout_s / 3
         self._workflows.renew(period)
         self._renewal = self._loop.call_later(period, self._renew)
+
+
+def _checks(mode: CheckMode | None, guard: ActivationGuard) -> DeterminismChecks | None:
+    if mode is None:
+        return None
+    # Not in production, so production does not pay for the import.
+    from sched_sdk._worker.second_runs import DeterminismChecks
+
+    return DeterminismChecks(mode, guard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import sched_sdk
 from sched_sdk._client import Client
@@ -59,6 +59,9 @@ class Worker:
       first time.
     - `metrics` is a registry of prometheus_client, in which the worker's metrics
       are until it has stopped; each worker of a process needs its own.
+    - `check_determinism` runs workflow code a second time after each task, over
+      its history, and compares: "warn" logs where it did something else, "error"
+      fails the task, False is for production. See docs/guide/determinism.md.
 
     Raises DefinitionError for what is declared wrongly: functions that are not
     decorated, two of one name, nothing to serve, limits below 1.
@@ -79,6 +82,7 @@ class Worker:
         build_id: str | None = None,
         on_ready: Callable[[], None] | None = None,
         metrics: CollectorRegistry | None = None,
+        check_determinism: Literal["warn", "error", False] = False,
     ) -> None:
         limits = {
             "max_concurrent_activities": max_concurrent_activities,
@@ -88,6 +92,11 @@ class Worker:
         for name, value in limits.items():
             if value < 1:
                 raise DefinitionError(f"{name} is {value}; it must be at least 1")
+        if check_determinism not in ("warn", "error", False):
+            raise DefinitionError(
+                f'check_determinism is {check_determinism!r}; it is "warn", "error" or False'
+            )
+        self._check_determinism = check_determinism or None
         self._registry = Registry(workflows, activities)
         self._addresses = (
             client.addresses if isinstance(client, Client) else parse_addresses(client)
@@ -197,6 +206,7 @@ class Worker:
                 max_cached=self._max_cached,
                 on_ready=self._on_ready,
                 machine=self._machine,
+                check_determinism=self._check_determinism,
             )
             self._runner = asyncio.create_task(self._session.run(), name="sched-worker")
             metrics = self._metrics

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from sched_sdk._worker.outbox import Outbox
     from sched_sdk._worker.questions import Question
     from sched_sdk._worker.registry import Registry
-    from sched_sdk._worker.run_driver import FailureCause
+    from sched_sdk._worker.second_runs import DeterminismChecks
     from sched_sdk._worker.step_runner import StepRunner
     from sched_sdk._worker.tally import Tally
+    from sched_sdk.api.v1.history_pb2 import WorkflowTaskFailureCause
     from sched_sdk.api.v1.worker_service_pb2 import SegmentAck, WorkflowTask
 
 __all__ = ["WorkflowRunner"]
@@ -61,7 +62,9 @@ class WorkflowRunner:
         maximum_cached: int,
         channel: Callable[[], grpc.aio.Channel | None],
         changed: Callable[[], None],
+        checks: DeterminismChecks | None = None,
     ) -> None:
+        self.checks = checks
         self.loop = asyncio.get_running_loop()
         self.guard = guard
         self.tally = tally
@@ -259,7 +262,7 @@ class WorkflowRunner:
         self._changed()
 
     def task_failed(
-        self, driver: RunDriver, cause: FailureCause.ValueType, error: BaseException
+        self, driver: RunDriver, cause: WorkflowTaskFailureCause.ValueType, error: BaseException
     ) -> None:
         self._cache.remove(driver)
         logger.error(
@@ -276,7 +279,7 @@ class WorkflowRunner:
         run_id: str,
         dispatch: int,
         base: int,
-        cause: FailureCause.ValueType,
+        cause: WorkflowTaskFailureCause.ValueType,
         error: BaseException,
     ) -> None:
         self.tally.workflow_tasks["failed"] += 1

@@ -230,3 +230,39 @@ def test_a_worker_logs_as_it_is_told(project: Path) -> None:
     done = sched("worker", "app.py", cwd=project, environment={"SCHED_LOG_LEVEL": "loud"})
     assert done.returncode == 2
     assert "SCHED_LOG_LEVEL is 'loud'" in done.stderr
+
+
+UNSTEADY = """
+import random
+
+from sched_sdk import WorkflowContext, activity, workflow
+
+@activity
+async def charge(amount: float) -> None: ...
+
+@workflow
+async def gamble(ctx: WorkflowContext) -> None:
+    await ctx.queue_activity(charge, pick())
+
+def pick() -> float:
+    return random.random()
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--no-check-determinism",)])
+def test_code_that_does_not_repeat_itself_is_told_at_once(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "app.py").write_text(UNSTEADY)
+    running, address = start_dev(tmp_path, "app.py", "--db", ":memory:", *options)
+    with running:
+        running.wait_for("serves workflow gamble")
+        arguments = ("workflow", "start", "gamble", "--wait", "--engine", address)
+        assert sched(*arguments).returncode == 0
+        if options:
+            assert sched(*arguments).returncode == 0  # nothing is said of a run that is over
+            assert "not deterministic" not in running.output
+        else:
+            running.wait_for("workflow gamble .* is not deterministic")
+            running.wait_for(r"cause +random\.random\(\) gives another number .*\(app.py:14\)")
+            running.wait_for(r"instead +ctx\.random")
