@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sched_sdk._debug.comparison import plain_payloads
 from sched_sdk._debug.model import AgreedCommand, Divergence, Frame, Raised, Side, Waiting
 from sched_sdk._debug.observation import (
-    LastReturn,
+    FunctionFrame,
     ObservingJournal,
     frames_of_error,
     frames_of_task,
@@ -46,21 +46,20 @@ def explain(
     segments."""
     begin = _begin_of_segment(events, segments)
     journal = ObservingJournal()
-    run = WorkflowRun(definition, journal=journal)
+    function = FunctionFrame()
+    run = WorkflowRun(function.of(definition), journal=journal)
     again: NonDeterminismError | None = None
-    function = LastReturn(definition.fn)
     try:
         run.replay(events[:begin])
         journal.closely = True
-        with function:
-            run.replay(events[begin:])
-            run.end_replay()
+        run.replay(events[begin:])
+        run.end_replay()
     except NonDeterminismError as found:
         again = found
     try:
         task = run.main_task
         shown = again or error
-        frames = _frames(shown.command, journal, function.frame, task)
+        frames = _frames(shown.command, journal, function.last(), task)
         waits = tuple(map(_waiting, run.waiting()))
         sites = journal.sites()
     finally:

@@ -7,9 +7,8 @@ costs more than everything else that replay does.
 
 from __future__ import annotations
 
-import inspect
-import sys
-from typing import TYPE_CHECKING, Any, Self
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
 from sched_sdk._debug.variables import frame_of
 from sched_sdk._replay.call_sites import format_site, is_user_code, user_frames
@@ -17,13 +16,14 @@ from sched_sdk._replay.commands import CancelTimer, Command, RequestCancelActivi
 from sched_sdk._replay.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import CodeType, FrameType
+    from collections.abc import Awaitable, Iterator
+    from types import FrameType
 
     from sched_sdk._debug.model import Frame
+    from sched_sdk._definitions import WorkflowDefinition
     from sched_sdk._replay.journal import Request
 
-__all__ = ["LastReturn", "ObservingJournal", "frames_of_error", "frames_of_task"]
+__all__ = ["FunctionFrame", "ObservingJournal", "frames_of_error", "frames_of_task"]
 
 _MAXIMUM_DEPTH = 100
 _CANCELLATIONS = (CancelTimer, RequestCancelActivity)
@@ -73,27 +73,31 @@ def _command_of(request: Request) -> Command | None:
     return None
 
 
-class LastReturn:
-    """The frame of a function when it returned; in `with`, for this thread."""
+class FunctionFrame:
+    """The frame of a workflow function, also when it has returned.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)
-        self._code = code
-        self._before: Any = None
-        self.frame: Frame | None = None
+    A coroutine that has ended gives its frame up; whoever took it before keeps
+    it, with the locals as they were last. (`sys.setprofile` would tell, too, but
+    set in the middle of a call it may send CPython 3.11 into an endless loop when
+    a signal comes.)
+    """
 
-    def __enter__(self) -> Self:
-        self._before = sys.getprofile()
-        sys.setprofile(self._profile)
-        return self
+    def __init__(self) -> None:
+        self._frame: FrameType | None = None
 
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(self._before)
+    def of(self, definition: WorkflowDefinition) -> WorkflowDefinition:
+        """The same workflow, with a function whose frame is kept here."""
 
-    def _profile(self, frame: FrameType, event: str, _argument: object) -> None:
-        # A coroutine "returns" whenever it waits, too; the last time counts.
-        if event == "return" and frame.f_code is self._code:
-            self.frame = frame_of(frame)
+        def keep(*arguments: Any) -> Awaitable[Any]:
+            coroutine = definition.fn(*arguments)
+            self._frame = getattr(coroutine, "cr_frame", None)
+            return coroutine
+
+        return dataclasses.replace(definition, fn=keep)
+
+    def last(self) -> Frame | None:
+        """As it stands now, or stood when the function ended; None before the start."""
+        return None if self._frame is None else frame_of(self._frame)
 
 
 def frames_of_task(coroutine: Any) -> tuple[Frame, ...]:
