@@ -33,7 +33,7 @@ class Assignments:
         key = TaskKey(scheduled.task_queue, ACTIVITY_TASK, scheduled.name)
         holder = execution.holder
         preferred = holder.session.session_id if holder is not None else None
-        session = self._group.dispatcher.reserve(key, preferred)
+        session = self._group.dispatcher.reserve(key, execution, preferred)
         if session is None:
             pending.actions.append(lambda: self._group.dispatcher.activity(execution, seq))
         else:

@@ -14,11 +14,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from sched_server.backlog import Backlog
 from sched_server.core.state import ActivityPhase, TaskPhase
 from sched_server.errors import Unavailable
 from sched_server.execution import Holder
 from sched_server.queue.port import QueuedTask
-from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK, StoreError, TaskKey, TaskRow
+from sched_server.routes import Routes
+from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK, StoreError, TaskKey
 from sched_server.tasks import activity_task, push_workflow_task
 
 if TYPE_CHECKING:
@@ -34,38 +36,6 @@ REFILL_PAGE = 1_000
 RECONCILE_AFTER_US = 5_000_000
 # Pause before a backlog is tried again after a store failure.
 _RETRY_S = 0.5
-# Runs whose workflow task failed that are remembered per key, to hasten them
-# when other code comes; the rest wait for their backoff.
-_REMEMBERED_FAILING = 10_000
-
-
-class _Backlog:
-    """What the dispatcher knows of one key's waiting tasks."""
-
-    __slots__ = ("anew", "cursor", "late", "pumping", "reading", "refill", "woken")
-
-    def __init__(self) -> None:
-        self.refill = False
-        """The store may have ready tasks of this key that the queue has not."""
-        self.cursor: TaskRow | None = None
-        """The last row that the refill has read; None: it begins anew."""
-        self.anew = False
-        """Set during a refill: what it read does not count."""
-        self.reading = False
-        self.late: list[tuple[QueuedTask, int]] = []
-        """Tasks (and since when they are ready) that came during a read, which
-        may have missed their rows."""
-        self.pumping = False
-        self.woken = False
-        """Something came while it was pumped, perhaps behind the last take."""
-
-    def will_read(self, ready_since_us: int) -> bool:
-        """Whether the refill has the row still before it."""
-        cursor = self.cursor
-        return self.refill and (cursor is None or ready_since_us > cursor.ready_since_us)
-
-    def begin_anew(self) -> None:
-        self.refill, self.cursor, self.anew = True, None, True
 
 
 class Dispatcher:
@@ -84,12 +54,12 @@ class Dispatcher:
         self._workers = workers
         self._timeout_s = workflow_task_timeout_s
         self._monotonic = group.machine.monotonic
-        self._backlogs: dict[TaskKey, _Backlog] = {}
+        self.routes = Routes(group, workers)
+        self._backlogs: dict[TaskKey, Backlog] = {}
         self._to_publish: list[QueuedTask] = []
         self._publishing = False
         self._next_dispatch = 0
         self._sticky: dict[int, str] = {}
-        self._failing: dict[TaskKey, dict[int, None]] = {}
 
     async def open(self, epoch: int) -> None:
         """Take over: every key that has ready tasks has a backlog."""
@@ -125,15 +95,30 @@ class Dispatcher:
             execution_actions.actions.append(lambda: self.workflow_task(execution))
             return
         key = TaskKey(state.task_queue, WORKFLOW_TASK, state.workflow_type)
+        task = QueuedTask(key, execution.run_key, 0, state.task.attempt)
+        if self._hand_to_bound(execution, task):
+            return
         session = None
         if key not in self._backlogs:
             session = self._workers.pick(key, self._sticky.get(execution.run_key))
         if session is None:
-            task = state.task
-            waiting = QueuedTask(key, execution.run_key, 0, task.attempt)
-            self._publish(waiting, task.ready_since_us)
+            self._publish(task, state.task.ready_since_us)
             return
         self._hand_out(execution, session)
+
+    def _hand_to_bound(self, execution: Execution, task: QueuedTask) -> bool:
+        """Hand the task to the worker that it is bound to, or park it there.
+        False: anybody may have it."""
+        session = self.routes.bound_to(task.key, execution.state)
+        if session is None:
+            return False
+        if not session.free_slots_for_its_own(task.key.kind):
+            self.routes.park(session, task)
+        elif task.key.kind == WORKFLOW_TASK:
+            self._hand_out(execution, session)
+        else:
+            self._group.assignments.assign(execution, task.seq, session)
+        return True
 
     def _hand_out(self, execution: Execution, session: WorkerSession) -> None:
         dispatch = self.next_dispatch()
@@ -186,8 +171,13 @@ class Dispatcher:
 
     # ------------------------------------------------------------ activities
 
-    def reserve(self, key: TaskKey, preferred: str | None) -> WorkerSession | None:
-        """A session that can take a task of this key right now, unless others wait."""
+    def reserve(
+        self, key: TaskKey, execution: Execution, preferred: str | None
+    ) -> WorkerSession | None:
+        """A session that can take an activity of this key right now, unless others wait."""
+        bound = self.routes.bound_to(key, execution.state)
+        if bound is not None:
+            return bound if bound.free_slots_for_its_own(key.kind) else None
         if key in self._backlogs:
             return None
         return self._workers.pick(key, preferred)
@@ -215,9 +205,15 @@ class Dispatcher:
             return
         record = activity.record
         key = TaskKey(activity.scheduled.task_queue, ACTIVITY_TASK, activity.scheduled.name)
-        self._publish(
-            QueuedTask(key, execution.run_key, seq, record.attempt), record.ready_since_us
-        )
+        task = QueuedTask(key, execution.run_key, seq, record.attempt)
+        if not self._hand_to_bound(execution, task):
+            self._publish(task, record.ready_since_us)
+
+    def hand_out_waiting(self, execution: Execution) -> None:
+        """Everything of the run that waits for a worker."""
+        self.workflow_task(execution)
+        for seq in list(execution.state.activities):
+            self.activity(execution, seq)
 
     # ------------------------------------------------------------ backlog
 
@@ -227,6 +223,8 @@ class Dispatcher:
                 self._wake_backlog(key)
 
     def slot_freed(self, session: WorkerSession, kind: int) -> None:
+        if session.parked:
+            self.routes.slot_freed(session, kind)
         if not self._backlogs:
             return
         keys = session.workflow_keys if kind == WORKFLOW_TASK else session.activity_keys
@@ -241,8 +239,8 @@ class Dispatcher:
         """Keys of which the store may have more than `depths` knows."""
         return [key for key, backlog in self._backlogs.items() if backlog.refill]
 
-    def _backlog(self, key: TaskKey) -> _Backlog:
-        return self._backlogs.setdefault(key, _Backlog())
+    def _backlog(self, key: TaskKey) -> Backlog:
+        return self._backlogs.setdefault(key, Backlog())
 
     def _publish(self, task: QueuedTask, ready_since_us: int) -> None:
         backlog = self._backlog(task.key)
@@ -291,7 +289,7 @@ class Dispatcher:
             backlog.pumping = True
             self._group.spawn(self._pump(key, backlog))
 
-    async def _pump(self, key: TaskKey, backlog: _Backlog) -> None:
+    async def _pump(self, key: TaskKey, backlog: Backlog) -> None:
         """Hand out waiting tasks while there are free slots."""
         try:
             while True:
@@ -317,13 +315,13 @@ class Dispatcher:
             if not backlog.refill and self._queue.depth(key) == 0:
                 self._end_backlog(key, backlog)
 
-    def _end_backlog(self, key: TaskKey, backlog: _Backlog) -> None:
+    def _end_backlog(self, key: TaskKey, backlog: Backlog) -> None:
         if self._backlogs.get(key) is backlog and not any(
             task.key == key for task in self._to_publish
         ):
             del self._backlogs[key]
 
-    async def _refill(self, key: TaskKey, backlog: _Backlog) -> bool:
+    async def _refill(self, key: TaskKey, backlog: Backlog) -> bool:
         """Read the next page of rows into the queue. False: nothing is left."""
         if not backlog.refill:
             return False
@@ -380,11 +378,15 @@ class Dispatcher:
                     return
                 if execution.state.task.phase is not TaskPhase.SCHEDULED:
                     return
+            if self._hand_to_bound(execution, task):
+                return
             session = self._workers.pick(task.key, self._sticky.get(task.run_key))
             if session is None:
                 await self._put_back(task)
                 return
             self._hand_out(execution, session)
+            return
+        if self._hand_to_bound(execution, task):
             return
         session = self._workers.pick(task.key, None)
         if session is None:
@@ -407,14 +409,3 @@ class Dispatcher:
             if execution is None or (execution.holder is None and execution.settled):
                 self._backlog(key).refill = True
                 self._wake_backlog(key)
-
-    # ------------------------------------------------------------ failing tasks
-
-    def remember_failing(self, key: TaskKey, run_key: int) -> None:
-        runs = self._failing.setdefault(key, {})
-        if len(runs) < _REMEMBERED_FAILING:
-            runs[run_key] = None
-
-    def take_failing(self, key: TaskKey) -> list[int]:
-        """Runs whose code failed, to be tried again with the code that came."""
-        return list(self._failing.pop(key, ()))

@@ -211,14 +211,24 @@ class Queries:
             return False
         if execution.holder is not None:
             return True
-        return _waits_to_see(execution, question) and self._workers.serves(question.key)
+        return _waits_to_see(execution, question) and (
+            self._workers.serves(question.key) or self._keeper(question) is not None
+        )
+
+    def _keeper(self, question: _Question) -> WorkerSession | None:
+        """The worker that keeps the run, and nobody else gets its tasks."""
+        return self._group.dispatcher.routes.keeper_of(question.key, question.row.run_id)
 
     def _anyone(self, question: _Question) -> WorkerSession | None:
-        """The worker of that type with the fewest questions."""
+        """The worker that keeps the run, else the one of that type with the fewest
+        questions."""
+        keeper = self._keeper(question)
+        if keeper is not None and keeper.session_id not in question.refused:
+            return keeper
         able = [
             session
             for session in self._workers.serving(question.key)
-            if _able(session) and session.session_id not in question.refused
+            if session.open_to_all and _able(session) and session.session_id not in question.refused
         ]
         return min(able, key=lambda session: len(session.questions), default=None)
 

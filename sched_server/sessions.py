@@ -76,7 +76,8 @@ class Sessions:
                 continue
             session.activities[claim.dispatch] = found
             self._group.spawn(self._confirm(session, found, claim.dispatch))
-        self._group.workers.add(session)
+        group.workers.add(session)
+        group.workers.keep(session, hello.keep_runs.run_ids, only=hello.keep_runs.only)
         return session
 
     def start(self, session: WorkerSession) -> None:
@@ -86,8 +87,11 @@ class Sessions:
         for dispatch, claim in unclaimed.items():
             self._group.spawn(release_activity(self._group, claim, dispatch, returned=False))
         self._group.dispatcher.session_joined(session)
+        if session.hello.HasField("keep_runs"):
+            session.outbox.frame.runs_kept = session.hello.keep_runs.number
+            self._group.spawn(self._group.dispatcher.routes.offer_kept(session))
         for key in session.workflow_keys:
-            failing = self._group.dispatcher.take_failing(key)
+            failing = self._group.dispatcher.routes.take_failing(key)
             if failing:
                 self._group.spawn(self._hasten(failing))
 
@@ -99,6 +103,7 @@ class Sessions:
         group.workers.remove(session)
         if group.closed:
             return  # the next leader finds in its rows what the worker had
+        group.dispatcher.routes.release(session)
         for execution in list(session.held.values()):
             group.lose_workflow_task(execution, returned=session.draining)
         if session.activities:

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from sched_server.core.state import ActivityPhase
 from sched_server.core.values import Status
 from sched_server.observability.log_fields import about
 from sched_server.store.port import StoreError
@@ -66,7 +65,4 @@ async def revive(group: ShardGroup, run_key: int, *, closing: bool) -> None:
         except StoreError as error:
             logger.warning("run %d could not be reloaded, trying again: %s", run_key, error)
             await asyncio.sleep(0.5)
-    group.dispatcher.workflow_task(execution)
-    for seq, activity in list(execution.state.activities.items()):
-        if activity.record.phase is ActivityPhase.SCHEDULED:
-            group.dispatcher.activity(execution, seq)
+    group.dispatcher.hand_out_waiting(execution)

@@ -92,8 +92,11 @@ class WorkerLink:
             execution = self._group.cache.get_by_run_id(run_id)
             if execution is not None:
                 self._group.dispatcher.forget_cached(execution.run_key)
+        if frame.HasField("keep_runs"):
+            self._group.spawn(self._keep(frame.keep_runs))
         if frame.drain:
             self._session.draining = True
+            self._group.dispatcher.routes.release(self._session)
         for dispatch in frame.returned:
             self._returned(dispatch)
         for answer in frame.query_answers:
@@ -249,7 +252,9 @@ class WorkerLink:
             return
         dispatcher.forget_cached(execution.run_key)
         if verdict is Verdict.INVALID:
-            dispatcher.remember_failing(group.workflow_key(execution.state), execution.run_key)
+            dispatcher.routes.remember_failing(
+                group.workflow_key(execution.state), execution.run_key
+            )
         elif verdict is Verdict.STALE:
             group.when_settled(execution, lambda _: dispatcher.workflow_task(execution))
 
@@ -313,7 +318,10 @@ class WorkerLink:
             # It failed on something else than the task as it stands now.
             group.when_settled(execution, lambda _: group.dispatcher.workflow_task(execution))
             return
-        group.dispatcher.remember_failing(group.workflow_key(execution.state), execution.run_key)
+        key = group.workflow_key(execution.state)
+        group.dispatcher.routes.remember_failing(key, execution.run_key)
+        if request.cause == TaskFailureCause.NON_DETERMINISM:
+            group.dispatcher.routes.offer_to_fitting_code(execution, key, request.build_id)
 
     # ------------------------------------------------------------ activities
 
@@ -369,6 +377,13 @@ class WorkerLink:
                 frame.cancel_activities.add(dispatch=dispatch, reason="the workflow asked for it")
 
         self._group.when_settled(execution, committed)
+
+    # ------------------------------------------------------------ runs it keeps
+
+    async def _keep(self, keep: pb.KeepRuns) -> None:
+        session = self._session
+        await self._group.dispatcher.routes.keep(session, keep.run_ids, only=keep.only)
+        session.outbox.frame.runs_kept = keep.number
 
     # ------------------------------------------------------------ hand back
 

@@ -9,9 +9,10 @@ from sched_sdk.api.v1 import worker_service_pb2 as pb
 from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK, TaskKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sched_server.execution import Execution
+    from sched_server.queue.port import QueuedTask
 
 # One pushed frame carries at most about this much.
 FRAME_BYTES = 1024 * 1024
@@ -78,6 +79,7 @@ def _split(frame: pb.EngineFrame) -> list[pb.EngineFrame]:
     last.activity_acks.extend(frame.activity_acks)
     last.cancel_activities.extend(frame.cancel_activities)
     last.lost_activities.extend(frame.lost_activities)
+    last.runs_kept = frame.runs_kept
     return frames
 
 
@@ -91,7 +93,10 @@ class WorkerSession:
         "draining",
         "held",
         "hello",
+        "kept",
+        "only_kept",
         "outbox",
+        "parked",
         "questions",
         "session_id",
         "workflow_keys",
@@ -114,6 +119,12 @@ class WorkerSession:
         """(run_key, seq) by dispatch number."""
         self.questions: dict[int, asyncio.Future[pb.QueryAnswer | None]] = {}
         """Queries it is to answer, by number; None: it cannot any more."""
+        self.kept: frozenset[str] = frozenset()
+        """The ids of runs whose tasks go to it alone."""
+        self.only_kept = False
+        """It takes no tasks of other runs."""
+        self.parked: dict[QueuedTask, None] = {}
+        """Tasks that only it may have, until it has a free slot."""
 
     @property
     def identity(self) -> str:
@@ -130,7 +141,17 @@ class WorkerSession:
                 answer.set_result(None)
         self.questions.clear()
 
+    @property
+    def open_to_all(self) -> bool:
+        """It takes the tasks of any run."""
+        return not (self.draining or self.only_kept)
+
     def free_slots(self, kind: int) -> int:
+        """For tasks of any run."""
+        return 0 if self.only_kept else self.free_slots_for_its_own(kind)
+
+    def free_slots_for_its_own(self, kind: int) -> int:
+        """For tasks of runs that are bound to it."""
         if self.draining or self.outbox.closed:
             return 0
         if kind == WORKFLOW_TASK:
@@ -144,6 +165,8 @@ class WorkerRegistry:
     def __init__(self) -> None:
         self.sessions: dict[str, WorkerSession] = {}
         self._servers: dict[TaskKey, list[WorkerSession]] = {}
+        self.keepers: list[WorkerSession] = []
+        """Those that keep runs."""
 
     def add(self, session: WorkerSession) -> None:
         self.sessions[session.session_id] = session
@@ -153,12 +176,22 @@ class WorkerRegistry:
     def remove(self, session: WorkerSession) -> None:
         if self.sessions.get(session.session_id) is session:
             del self.sessions[session.session_id]
+        self.keepers = [keeper for keeper in self.keepers if keeper is not session]
         for key in session.keys:
             servers = self._servers.get(key)
             if servers and session in servers:
                 servers.remove(session)
                 if not servers:
                     del self._servers[key]
+
+    def keep(self, session: WorkerSession, run_ids: Iterable[str], *, only: bool) -> None:
+        """What `session` keeps from now on."""
+        session.kept, session.only_kept = frozenset(run_ids), only
+        keeps = bool(session.kept) and self.sessions.get(session.session_id) is session
+        self.keepers = [
+            *(keeper for keeper in self.keepers if keeper is not session),
+            *([session] if keeps else []),
+        ]
 
     def serving(self, key: TaskKey) -> list[WorkerSession]:
         """Those that serve the key, draining or not."""
@@ -167,12 +200,12 @@ class WorkerRegistry:
     def polls(self, task_queue: str) -> bool:
         """Whether anybody takes tasks of the queue, whatever their names."""
         return any(
-            session.hello.task_queue == task_queue and not session.draining
+            session.hello.task_queue == task_queue and session.open_to_all
             for session in self.sessions.values()
         )
 
     def serves(self, key: TaskKey) -> bool:
-        return any(not session.draining for session in self._servers.get(key, ()))
+        return any(session.open_to_all for session in self._servers.get(key, ()))
 
     def pick(self, key: TaskKey, preferred: str | None) -> WorkerSession | None:
         """A session with a free slot: the preferred one, else the one with the

@@ -79,6 +79,10 @@ class Outbox:
         self._numbers.drain = True
         self._numbers_added()
 
+    def keep(self, runs: worker_service_pb2.KeepRuns) -> None:
+        self._numbers.keep_runs.CopyFrom(runs)
+        self._numbers_added()
+
     def close(self) -> None:
         """End the stream once everything is written."""
         self.closing = True

@@ -22,7 +22,7 @@ from sched_sdk._worker.workflow_runner import WorkflowRunner
 from sched_sdk.api.v1 import worker_service_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import grpc.aio
 
@@ -59,6 +59,7 @@ class WorkerSession:
         self._on_ready = on_ready
         self.welcomed = asyncio.Event()
         self._changed = asyncio.Event()
+        self._runs_kept = 0
         self._task_timeout_s = _DEFAULT_TASK_TIMEOUT_S
         self._outbox = Outbox()
         self._watchdog = Watchdog() if machine.threads else Unwatched()
@@ -112,6 +113,16 @@ class WorkerSession:
                     self._changed.clear()
                     await self._changed.wait()
 
+    async def keep(self, run_ids: Iterable[str], *, only: bool) -> None:
+        """Until the engine has acknowledged it. After the next call, until that."""
+        number = self._hello.keep_runs.number + 1
+        runs = worker_service_pb2.KeepRuns(number=number, run_ids=run_ids, only=only)
+        self._hello.keep_runs.CopyFrom(runs)
+        self._outbox.keep(runs)
+        while self._runs_kept < number:
+            self._changed.clear()
+            await self._changed.wait()
+
     @property
     def load(self) -> Load:
         return Load(
@@ -161,6 +172,8 @@ class WorkerSession:
     def _receive(self, frame: worker_service_pb2.EngineFrame) -> None:
         if frame.HasField("welcome"):
             self._welcome(frame.welcome)
+        if frame.runs_kept:
+            self._runs_kept = max(self._runs_kept, frame.runs_kept)
         # Acknowledgements first: what they free may be needed by the tasks.
         if frame.activity_acks:
             self._activities.receive_acks(frame.activity_acks)

@@ -191,6 +191,18 @@ class Worker:
         if self._session is not None:
             await self._session.drain(None)
 
+    async def keep_runs(self, run_ids: Iterable[str], *, only: bool = False) -> None:
+        """Have the tasks of these runs, and with `only` no others.
+
+        While this worker is connected and does not drain, the engine gives nobody
+        else the tasks of these runs that it serves; then they go to anybody. So
+        runs that newer code would break can go on with the code that began them.
+        Replaces what was kept before. Returns when the engine has acknowledged it.
+        """
+        await self._start()
+        assert self._session is not None
+        await self._session.keep(run_ids, only=only)
+
     async def stop(self) -> None:
         """Take no more tasks, give those in hand up to `graceful_shutdown` to
         finish, hand the rest back, and disconnect. At once when idle."""

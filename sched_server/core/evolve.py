@@ -22,6 +22,7 @@ from .state import (
     PendingTimer,
 )
 from .transitions import IllegalTransition, Timer
+from .values import TaskFailureCause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,10 +98,22 @@ def _task_completed(
     state.seen = attributes.seen
     state.segment_id = attributes.segment_id
     state.build_id = attributes.build_id
+    if state.pinned_build and state.pinned_build != attributes.build_id:
+        state.pinned_build = ""
     state.task = IDLE_TASK
     if state.unseen:
         state.unseen = [i for i in state.unseen if i > attributes.seen]
         state.unseen_signals = [i for i in state.unseen_signals if i > attributes.seen]
+
+
+def _task_failed(
+    state: ExecutionState,
+    event: Event,  # noqa: ARG001
+    attributes: e.WorkflowTaskFailed,
+) -> None:
+    parted = attributes.cause == TaskFailureCause.NON_DETERMINISM
+    if parted and attributes.build_id and attributes.build_id != state.build_id:
+        state.pinned_build = state.build_id
 
 
 def _activity_phase(state: ExecutionState, seq: int) -> ActivityPhase | None:
@@ -242,6 +255,7 @@ def _use_seq(state: ExecutionState, seq: int) -> None:
 _FOLDS: dict[type, Callable[[ExecutionState, Event, Any], None]] = {
     e.WorkflowStarted: _started,
     e.WorkflowTaskCompleted: _task_completed,
+    e.WorkflowTaskFailed: _task_failed,
     e.ActivityScheduled: _activity_scheduled,
     e.ActivityCompleted: _activity_resolved,
     e.ActivityFailed: _activity_resolved,

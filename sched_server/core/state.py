@@ -83,6 +83,8 @@ class WorkflowTaskRecord(Struct, kw_only=True, frozen=True):
     """Workers lost with this task, in a row."""
     failure_cause: int = 0
     failure: Failure | None = None
+    failed_build: str = ""
+    """The build of the worker that reported it; may be empty."""
 
 
 IDLE_TASK = WorkflowTaskRecord()
@@ -121,6 +123,9 @@ class ExecutionState(Struct, kw_only=True):
     """Of the last accepted segment."""
     build_id: str = ""
     """Of the worker that completed the last workflow task."""
+    pinned_build: str = ""
+    """The last good build, since another one parted from the history; empty
+    again once another one gets past it."""
     last_seq: int = 0
     """The highest command number used."""
     last_scheduled_seq: int = 0

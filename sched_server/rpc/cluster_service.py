@@ -107,6 +107,6 @@ def _worker(session: WorkerSession) -> pb.WorkerStatus:
         workflow_tasks_running=len(session.held),
         activity_slots=hello.activity_slots,
         activities_running=len(session.activities),
-        draining=session.draining,
+        draining=not session.open_to_all,
         connected_time_us=session.connected_us,
     )

@@ -241,6 +241,7 @@ def test_an_invalid_segment_fails_the_task_whole() -> None:
         due_us=T0 + SECOND,
         failure_cause=cause,
         failure=failure,
+        failed_build="b1",
     )
     assert decision.records == [PutTaskRecord(record)]
     assert decision.effects == [SetTimer(TimerKind.WORKFLOW_TASK_BACKOFF, 0, T0 + SECOND)]

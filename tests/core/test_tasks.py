@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sched_server.core import events as e
 from sched_server.core import inputs as i
 from sched_server.core.decision import (
@@ -20,9 +22,11 @@ from .scenario import BOOM, IDENTITY, SECOND, T0, Run, started, step
 CAUSE = int(TaskFailureCause.NON_DETERMINISM)
 
 
-def fail(run: Run, failure: Failure = BOOM, *, base: int = 0, cause: int = CAUSE) -> i.Input:
+def fail(
+    run: Run, failure: Failure = BOOM, *, base: int = 0, cause: int = CAUSE, build_id: str = "b1"
+) -> i.Input:
     return i.FailWorkflowTask(
-        base=base, cause=cause, failure=failure, identity=IDENTITY, build_id="b1"
+        base=base, cause=cause, failure=failure, identity=IDENTITY, build_id=build_id
     )
 
 
@@ -41,6 +45,7 @@ def test_a_failed_task_is_recorded_and_waits() -> None:
         due_us=T0 + SECOND,
         failure_cause=CAUSE,
         failure=BOOM,
+        failed_build="b1",
     )
     assert decision.records == [PutTaskRecord(record)]
     assert decision.effects == [SetTimer(TimerKind.WORKFLOW_TASK_BACKOFF, 0, T0 + SECOND)]
@@ -69,6 +74,49 @@ def test_the_same_message_for_another_cause_is_another_failure() -> None:
     again = run.do(fail(run, cause=int(TaskFailureCause.BLOCKED)))
 
     assert [type(x) for x in again.events] == [e.WorkflowTaskFailed]
+
+
+def parted(run: Run, build_id: str, cause: int = CAUSE) -> None:
+    """A worker of this build gets the next task, and its code does not fit."""
+    run.signal()
+    run.do(fail(run, base=run.state.base, build_id=build_id, cause=cause))
+
+
+def test_a_build_that_parts_from_the_history_pins_the_run_to_the_last_good_one() -> None:
+    run = started()
+    run.segment(build_id="good")
+    assert not run.state.pinned_build
+
+    parted(run, "bad")
+
+    assert (run.state.pinned_build, run.state.task.failed_build) == ("good", "bad")
+    run.wait(SECOND).fire(TimerKind.WORKFLOW_TASK_BACKOFF)
+    run.segment(build_id="good")
+    assert run.state.pinned_build == "good", "the bad one may still be there"
+    run.signal()
+    run.segment(build_id="mended")
+    assert not run.state.pinned_build
+
+
+@pytest.mark.parametrize("build_id", ["good", ""])
+def test_neither_the_good_build_itself_nor_an_unknown_one_pins(build_id: str) -> None:
+    run = started()
+    run.segment(build_id="good")
+    parted(run, build_id)
+    assert not run.state.pinned_build
+
+
+def test_a_run_that_no_build_has_got_past_is_not_pinned() -> None:
+    run = started()
+    run.do(fail(run))
+    assert not run.state.pinned_build
+
+
+def test_only_non_determinism_pins() -> None:
+    run = started()
+    run.segment(build_id="good")
+    parted(run, "bad", int(TaskFailureCause.BLOCKED))
+    assert not run.state.pinned_build
 
 
 def test_waits_grow_up_to_ten_seconds() -> None:

@@ -249,6 +249,7 @@ class ScriptedWorker:
         self.activity_acks: asyncio.Queue[int] = asyncio.Queue()
         self.cancels: asyncio.Queue[int] = asyncio.Queue()
         self.lost: asyncio.Queue[int] = asyncio.Queue()
+        self.kept_acks: asyncio.Queue[int] = asyncio.Queue()
         self.queries: asyncio.Queue[pb.QueryTask] = asyncio.Queue()
         self.welcome: asyncio.Queue[pb.EngineWelcome] = asyncio.Queue()
         self.ended = asyncio.Event()
@@ -267,6 +268,7 @@ class ScriptedWorker:
             (self.activity_acks, frame.activity_acks),
             (self.cancels, [cancel.dispatch for cancel in frame.cancel_activities]),
             (self.lost, frame.lost_activities),
+            (self.kept_acks, [frame.runs_kept] if frame.runs_kept else []),
             (self.queries, frame.queries),
         ):
             for item in items:

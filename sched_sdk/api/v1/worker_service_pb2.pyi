@@ -42,6 +42,7 @@ class WorkerFrame(_message.Message):
     RETURNED_FIELD_NUMBER: _builtins.int
     EVICTED_RUN_IDS_FIELD_NUMBER: _builtins.int
     QUERY_ANSWERS_FIELD_NUMBER: _builtins.int
+    KEEP_RUNS_FIELD_NUMBER: _builtins.int
     drain: _builtins.bool
     """No more tasks, please; what is out will be finished or handed back."""
     @_builtins.property
@@ -70,6 +71,10 @@ class WorkerFrame(_message.Message):
 
     @_builtins.property
     def query_answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryAnswer]: ...
+    @_builtins.property
+    def keep_runs(self) -> Global___KeepRuns:
+        """Replaces what was kept before."""
+
     def __init__(
         self,
         *,
@@ -83,10 +88,11 @@ class WorkerFrame(_message.Message):
         returned: _abc.Iterable[_builtins.int] | None = ...,
         evicted_run_ids: _abc.Iterable[_builtins.str] | None = ...,
         query_answers: _abc.Iterable[Global___QueryAnswer] | None = ...,
+        keep_runs: Global___KeepRuns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello", "keep_runs", b"keep_runs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_reports", b"activity_reports", "drain", b"drain", "evicted_run_ids", b"evicted_run_ids", "heartbeats", b"heartbeats", "hello", b"hello", "query_answers", b"query_answers", "renewals", b"renewals", "returned", b"returned", "segments", b"segments", "task_failures", b"task_failures"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_reports", b"activity_reports", "drain", b"drain", "evicted_run_ids", b"evicted_run_ids", "heartbeats", b"heartbeats", "hello", b"hello", "keep_runs", b"keep_runs", "query_answers", b"query_answers", "renewals", b"renewals", "returned", b"returned", "segments", b"segments", "task_failures", b"task_failures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -106,6 +112,7 @@ class WorkerHello(_message.Message):
     WORKFLOW_TASK_SLOTS_FIELD_NUMBER: _builtins.int
     ACTIVITY_SLOTS_FIELD_NUMBER: _builtins.int
     RUNNING_ACTIVITIES_FIELD_NUMBER: _builtins.int
+    KEEP_RUNS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Chosen at random by each worker process; names it across reconnects."""
     identity: _builtins.str
@@ -123,6 +130,8 @@ class WorkerHello(_message.Message):
     def running_activities(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActivityClaim]:
         """Dispatch numbers of activities that are still running here."""
 
+    @_builtins.property
+    def keep_runs(self) -> Global___KeepRuns: ...
     def __init__(
         self,
         *,
@@ -136,14 +145,48 @@ class WorkerHello(_message.Message):
         workflow_task_slots: _builtins.int = ...,
         activity_slots: _builtins.int = ...,
         running_activities: _abc.Iterable[Global___ActivityClaim] | None = ...,
+        keep_runs: Global___KeepRuns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["keep_runs", b"keep_runs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_names", b"activity_names", "activity_slots", b"activity_slots", "build_id", b"build_id", "identity", b"identity", "running_activities", b"running_activities", "sdk", b"sdk", "session_id", b"session_id", "task_queue", b"task_queue", "workflow_task_slots", b"workflow_task_slots", "workflow_types", b"workflow_types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_names", b"activity_names", "activity_slots", b"activity_slots", "build_id", b"build_id", "identity", b"identity", "keep_runs", b"keep_runs", "running_activities", b"running_activities", "sdk", b"sdk", "session_id", b"session_id", "task_queue", b"task_queue", "workflow_task_slots", b"workflow_task_slots", "workflow_types", b"workflow_types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkerHello: _TypeAlias = WorkerHello  # noqa: Y015
+
+@_typing.final
+class KeepRuns(_message.Message):
+    """Runs that go on with this worker's code: while its stream lasts and it does
+    not drain, it alone gets their tasks of what it serves. When it is gone, they
+    go to anybody.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    RUN_IDS_FIELD_NUMBER: _builtins.int
+    ONLY_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Comes back in the acknowledgement."""
+    only: _builtins.bool
+    """No tasks of other runs, please."""
+    @_builtins.property
+    def run_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        run_ids: _abc.Iterable[_builtins.str] | None = ...,
+        only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "only", b"only", "run_ids", b"run_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeepRuns: _TypeAlias = KeepRuns  # noqa: Y015
 
 @_typing.final
 class ActivityClaim(_message.Message):
@@ -183,6 +226,9 @@ class EngineFrame(_message.Message):
     CANCEL_ACTIVITIES_FIELD_NUMBER: _builtins.int
     LOST_ACTIVITIES_FIELD_NUMBER: _builtins.int
     QUERIES_FIELD_NUMBER: _builtins.int
+    RUNS_KEPT_FIELD_NUMBER: _builtins.int
+    runs_kept: _builtins.int
+    """From now on tasks go where the `keep_runs` of this number says; 0: none."""
     @_builtins.property
     def welcome(self) -> Global___EngineWelcome:
         """In the first frame of a stream."""
@@ -223,10 +269,11 @@ class EngineFrame(_message.Message):
         cancel_activities: _abc.Iterable[Global___CancelActivity] | None = ...,
         lost_activities: _abc.Iterable[_builtins.int] | None = ...,
         queries: _abc.Iterable[Global___QueryTask] | None = ...,
+        runs_kept: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_acks", b"activity_acks", "activity_tasks", b"activity_tasks", "cancel_activities", b"cancel_activities", "lost_activities", b"lost_activities", "queries", b"queries", "segment_acks", b"segment_acks", "task_failure_acks", b"task_failure_acks", "welcome", b"welcome", "workflow_tasks", b"workflow_tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_acks", b"activity_acks", "activity_tasks", b"activity_tasks", "cancel_activities", b"cancel_activities", "lost_activities", b"lost_activities", "queries", b"queries", "runs_kept", b"runs_kept", "segment_acks", b"segment_acks", "task_failure_acks", b"task_failure_acks", "welcome", b"welcome", "workflow_tasks", b"workflow_tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

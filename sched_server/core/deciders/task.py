@@ -71,6 +71,7 @@ def fail_task(
         lost=0,
         failure_cause=cause,
         failure=failure,
+        failed_build=build_id,
     )
     decision.records.append(PutTaskRecord(record))
     decision.effects.append(SetTimer(TimerKind.WORKFLOW_TASK_BACKOFF, 0, due))

@@ -19,7 +19,7 @@ from .listing import info_to_proto
 from .result import outcome_to_proto
 
 if TYPE_CHECKING:
-    from sched_server.core.state import Activity
+    from sched_server.core.state import ExecutionState
     from sched_server.engine import Engine
     from sched_server.execution import Execution
 
@@ -70,18 +70,20 @@ def _describe_open(
     if state.task.phase is not TaskPhase.IDLE:
         response.workflow_task.CopyFrom(_workflow_task(engine, execution))
     for seq in sorted(state.activities):
-        response.activities.append(_activity(engine, seq, state.activities[seq]))
+        response.activities.append(_activity(engine, state, seq))
     for seq, timer in sorted(state.timers.items()):
         response.timers.add(seq=seq, due_time_us=timer.due_us, call_site=timer.call_site)
 
 
 def _workflow_task(engine: Engine, execution: Execution) -> pb.PendingWorkflowTask:
     task, holder = execution.state.task, execution.holder
+    key = engine.group.workflow_key(execution.state)
+    bound = _is_bound(engine, key, execution.state)
     message = pb.PendingWorkflowTask(
         attempt=task.attempt,
         due_time_us=task.due_us,
-        queue_has_workers=engine.workers.polls(execution.state.task_queue),
-        has_worker=engine.workers.serves(engine.group.workflow_key(execution.state)),
+        queue_has_workers=bound or engine.workers.polls(execution.state.task_queue),
+        has_worker=bound or engine.workers.serves(key),
         last_failure_cause=task.failure_cause,  # type: ignore[arg-type]
     )
     if task.phase is TaskPhase.BACKOFF:
@@ -96,10 +98,17 @@ def _workflow_task(engine: Engine, execution: Execution) -> pb.PendingWorkflowTa
     return message
 
 
-def _activity(engine: Engine, seq: int, activity: Activity) -> pb.PendingActivity:
+def _is_bound(engine: Engine, key: TaskKey, state: ExecutionState) -> bool:
+    """Whether a worker is there that gets the run's tasks, whoever else serves them."""
+    return engine.group.dispatcher.routes.bound_to(key, state) is not None
+
+
+def _activity(engine: Engine, state: ExecutionState, seq: int) -> pb.PendingActivity:
+    activity = state.activities[seq]
     scheduled, record = activity.scheduled, activity.record
     key = TaskKey(scheduled.task_queue, ACTIVITY_TASK, scheduled.name)
     started = record.phase is ActivityPhase.STARTED
+    bound = _is_bound(engine, key, state)
     message = pb.PendingActivity(
         seq=seq,
         name=scheduled.name,
@@ -107,8 +116,8 @@ def _activity(engine: Engine, seq: int, activity: Activity) -> pb.PendingActivit
         state=_ACTIVITY_STATES[record.phase],
         attempt=record.attempt,
         maximum_attempts=scheduled.retry.maximum_attempts,
-        has_worker=engine.workers.serves(key),
-        queue_has_workers=engine.workers.polls(scheduled.task_queue),
+        has_worker=bound or engine.workers.serves(key),
+        queue_has_workers=bound or engine.workers.polls(scheduled.task_queue),
         identity=record.identity if started else "",
         scheduled_time_us=activity.scheduled_us,
         started_time_us=record.started_us if started else 0,
