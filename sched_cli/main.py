@@ -36,6 +36,7 @@ def build_app() -> typer.Typer:
         check,
         cluster,
         dev,
+        diff,
         engine,
         init,
         migrate,
@@ -73,6 +74,7 @@ def build_app() -> typer.Typer:
     app.command("why")(why.why)
     app.command("replay")(replay.replay)
     app.command("verify")(verify.verify)
+    app.command("diff")(diff.diff)
     app.command("capture")(capture.capture)
     app.command("engine")(engine.engine)
     app.add_typer(migrate.build_commands(), name="migrate")

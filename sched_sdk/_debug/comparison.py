@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sched_sdk._replay.journal import Journal
     from sched_sdk.api.v1 import common_pb2
 
-__all__ = ["Comparison", "plain_payloads"]
+__all__ = ["Comparison", "differing_places", "plain_payloads"]
 
 Event = history_pb2.HistoryEvent
 
@@ -107,7 +107,7 @@ class Comparison:
 
     def _differs(self, event: Event, site: str, path: str, recorded: Any, current: Any) -> None:
         """Bytes differ; look whether the values do, and where."""
-        places = _first(_PATHS_PER_COMMAND, _differing(path, recorded, current))
+        places = _first(_PATHS_PER_COMMAND, differing_places(path, recorded, current))
         if not places:
             return
         if event.event_id >= self._redacted_from:
@@ -160,16 +160,18 @@ def _plain(payload: common_pb2.Payload) -> Any:
         return payload.data
 
 
-def _differing(path: str, recorded: Any, current: Any) -> Iterator[tuple[str, Any, Any]]:
+def differing_places(path: str, recorded: Any, current: Any) -> Iterator[tuple[str, Any, Any]]:
     """The places at which two plain values differ, outermost first."""
     if isinstance(recorded, dict) and isinstance(current, dict):
         for key in {**recorded, **current}:
-            yield from _differing(
+            yield from differing_places(
                 f"{path}.{key}", recorded.get(key, MISSING), current.get(key, MISSING)
             )
     elif isinstance(recorded, list) and isinstance(current, list):
         for index in range(max(len(recorded), len(current))):
-            yield from _differing(f"{path}[{index}]", _item(recorded, index), _item(current, index))
+            yield from differing_places(
+                f"{path}[{index}]", _item(recorded, index), _item(current, index)
+            )
     elif type(recorded) is not type(current) or recorded != current:
         yield path, recorded, current
 

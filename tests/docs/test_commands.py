@@ -104,6 +104,7 @@ def _long(option: TyperOption) -> str:
         ("sched replay", "replay"),
         ("query and stack", "workflow query"),
         ("sched verify", "verify"),
+        ("sched diff", "diff"),
         ("sched capture", "capture"),
         ("sched engine", "engine"),
         ("up and down", "migrate down"),
