@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from sched_sdk._definitions import WorkflowDefinition
     from sched_sdk._replay.journal import Request
 
-__all__ = ["FunctionFrame", "ObservingJournal", "frames_of_error", "frames_of_task"]
+__all__ = [
+    "FunctionFrame",
+    "ObservingJournal",
+    "command_of",
+    "frames_of_error",
+    "frames_of_task",
+]
 
 _MAXIMUM_DEPTH = 100
 _CANCELLATIONS = (CancelTimer, RequestCancelActivity)
@@ -49,7 +55,7 @@ class ObservingJournal(Journal):
     def frames_behind(self, command: object) -> tuple[Frame, ...]:
         """The frames in which a command was asked for; none if it is not known."""
         for request, frames in self._frames:
-            if request is command or _command_of(request) is command:
+            if request is command or command_of(request) is command:
                 return frames
         return ()
 
@@ -58,13 +64,13 @@ class ObservingJournal(Journal):
         its cancellation."""
         found: dict[tuple[int, bool], str] = {}
         for request in self._requests:
-            command: Any = _command_of(request) or request
+            command: Any = command_of(request) or request
             key = (getattr(command, "seq", 0), isinstance(command, _CANCELLATIONS))
             found[key] = format_site(getattr(command, "site", None))
         return found
 
 
-def _command_of(request: Request) -> Command | None:
+def command_of(request: Request) -> Command | None:
     """Activities and timers are requests that carry their command."""
     for name in ("_command", "command"):
         command = getattr(request, name, None)

@@ -6,14 +6,18 @@ values of a run that is thrown away.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import itertools
+import re
 import reprlib
 from typing import TYPE_CHECKING, Any
 
 from sched_sdk._context import WorkflowContext
 from sched_sdk._debug.model import Frame, Variable
+from sched_sdk._replay.activities import ActivityHandle
 from sched_sdk._replay.call_sites import format_site
+from sched_sdk._replay.steps import StepFuture
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -22,6 +26,7 @@ __all__ = ["frame_of", "safe_repr", "variables_of"]
 
 _MAXIMUM_LENGTH = 200
 _MAXIMUM_VARIABLES = 50
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 # What a function is made of, not what it works with.
 _NOT_SHOWN = (WorkflowContext, type(inspect))
 
@@ -43,11 +48,33 @@ class _Short(reprlib.Repr):
         return "{" + ", ".join(shown + ["…"] * (len(x) > self.maxdict)) + "}"
 
     def repr_instance(self, x: Any, _level: int) -> str:
+        if isinstance(x, asyncio.Future):
+            return _future(x)
         try:
-            text = repr(x)
+            # An address says nothing, and is another one in the next replay.
+            text = _ADDRESS.sub("", repr(x))
         except Exception as error:
             return f"<{type(x).__name__}: its repr raises {type(error).__name__}>"
         return text if len(text) <= self.maxother else text[: self.maxother - 1] + "…"
+
+
+def _future(future: asyncio.Future[Any]) -> str:
+    """What it stands for and how it stands, without what only asyncio knows."""
+    if isinstance(future, ActivityHandle):
+        what = f"activity {future.activity_name}"
+    elif isinstance(future, StepFuture):
+        what = "step" if future.request is None else f"step {future.request.name}"
+    elif isinstance(future, asyncio.Task):
+        what = f"task {future.get_name()}"
+    else:
+        what = type(future).__name__
+    if not future.done():
+        return f"<{what}, pending>"
+    if future.cancelled():
+        return f"<{what}, cancelled>"
+    error = future.exception()
+    result = f"raised {type(error).__name__}" if error else f"done: {safe_repr(future.result())}"
+    return f"<{what}, {result}>"
 
 
 _short = _Short()

@@ -139,15 +139,18 @@ class WorkflowRun:
         self._end_segment(self._received + 1)
 
     def _begin_segment(self, event: Event) -> None:
-        self._end_segment(event.event_id)
-        completed = event.workflow_task_completed
-        seen = completed.seen
-        self._instance.facts.seen = seen
-        self._instance.patches.recorded = completed.patches
+        self._open_segment(event)
+        seen = event.workflow_task_completed.seen
         unseen = self._unseen
         while unseen and unseen[0].event_id <= seen:
             deliver(self._instance, unseen.popleft())
         self._instance.try_to_close()
+
+    def _open_segment(self, event: Event) -> None:
+        self._end_segment(event.event_id)
+        completed = event.workflow_task_completed
+        self._instance.facts.seen = completed.seen
+        self._instance.patches.recorded = completed.patches
         self._segment = event
 
     def _end_segment(self, next_event_id: int) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os.path
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sched_sdk._replay.activities import ActivityHandle
@@ -74,10 +75,11 @@ def stack_of(instance: Instance) -> list[dict[str, Any]]:
     ]
 
 
-def waits_of(instance: Instance) -> list[Wait]:
+def waits_of(instance: Instance, limit: int | None = None) -> list[Wait]:
+    """In order of creation; of the first `limit` tasks."""
     meanings = _Meanings(instance)
     waits = []
-    for task in instance.loop.tasks.values():
+    for task in islice(instance.loop.tasks.values(), limit):
         frames, innermost = _frames_of(task.get_coro())
         if not frames:
             frames = _frame_at(task.site, task.get_name())
