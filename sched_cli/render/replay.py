@@ -9,15 +9,18 @@ from sched_cli.render.divergence import divergence_report
 from sched_cli.render.plain import compact
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sched_cli.render.divergence import LocalCode
     from sched_cli.replay_reports import Group, Reports
-    from sched_sdk._debug import Difference, Replay
+    from sched_sdk._debug import Difference, Divergence, Replay
 
 # Beyond these a line says it.
 _FULL_REPORTS = 3
 _SHOWN_DIFFERENCES = 10
 _SHOWN_IDS = 5
 _VALUE_LIMIT = 60
+_TEXT_WIDTH = 80
 
 
 def show_reports(reports: Reports, code: LocalCode) -> None:
@@ -85,10 +88,7 @@ def _value(value: object) -> str:
 
 def _show_group(group: Group, code: LocalCode, *, full: bool) -> None:
     if full:
-        for part in divergence_report(group.replay, group.divergence, code):
-            # Print joins texts, and forgets which of them are to be cut.
-            no_wrap, overflow = getattr(part, "no_wrap", None), getattr(part, "overflow", None)
-            console.data().print(part, no_wrap=no_wrap, overflow=overflow)
+        _print_report(console.data(), group.replay, group.divergence, code)
     else:
         line = f"{group.replay.workflow_id} {group.replay.outcome}: {group.divergence.message}"
         console.data().print(line, soft_wrap=True)
@@ -115,3 +115,27 @@ def _show_summary(reports: Reports) -> None:
         console.say(f"{reports.problem_count:,} could not be replayed, see above.")
     for name, count in sorted(reports.skipped.items()):
         console.hint(f"Skipped {count:,} of {name}: the app has no such workflow.")
+
+
+def problem_of_replay(replay: Replay, *, strict: bool) -> str:
+    """The report as text, for those who show it themselves; empty if all is well."""
+    import io
+
+    from rich.console import Console
+
+    from sched_cli.render.divergence import LocalCode
+
+    if replay.divergence is None:
+        told = replay.differences if strict else ()
+        return "\n".join(f"{replay.workflow_id}: {_difference(one)}" for one in told)
+    text = io.StringIO()
+    paper = Console(file=text, width=_TEXT_WIDTH, emoji=False, highlight=False)
+    _print_report(paper, replay, replay.divergence, LocalCode(""))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def _print_report(paper: Console, replay: Replay, divergence: Divergence, code: LocalCode) -> None:
+    for part in divergence_report(replay, divergence, code):
+        # Print joins texts, and forgets which of them are to be cut.
+        no_wrap, overflow = getattr(part, "no_wrap", None), getattr(part, "overflow", None)
+        paper.print(part, no_wrap=no_wrap, overflow=overflow)

@@ -50,6 +50,20 @@ def sched(
     )
 
 
+def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest there, with our plug-in and no other."""
+    command = [sys.executable, "-m", "pytest", "-p", "sched_sdk.pytest_plugin", "-v", *arguments]
+    return subprocess.run(
+        [*command, "--color=no", "-p", "no:cacheprovider"],
+        cwd=folder,
+        env=clean_environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", COLUMNS="80"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 def sched_in_process(
     *arguments: str, environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sched_sdk import Client, Worker, WorkflowFailedError
-from tests.cli.support import sched
+from tests.cli.support import pytest_in, sched
 from tests.docs.markdown import ROOT, titled
 from tests.docs.running import GUIDE, declared, module_of, running
 from tests.docs.waiting import failure_of, is_stuck, only_activity, runs, task_of, until, until_true
@@ -134,6 +134,21 @@ async def test_replay(client: Client, tmp_path: Path, monkeypatch: pytest.Monkey
         1,
         titled(page, "report").text.strip().splitlines(),
     ), done.stdout
+    captured = ("capture", "order-1", "-o", "histories/order-1.json")
+    (tmp_path / "histories").mkdir()
+    done = await asyncio.to_thread(sched, *captured, cwd=tmp_path, environment=address)
+    assert done.returncode == 0, done.stderr
+    for name in ("pyproject.toml", "test_order.py"):
+        (tmp_path / name).write_text(titled(page, name).text)
+    tested = await asyncio.to_thread(pytest_in, tmp_path)
+    assert tested.returncode == 1
+    assert "3 failed in " in tested.stdout
+    for line in titled(page, "pytest").text.split("\n"):
+        assert line.strip("_") in tested.stdout, tested.stdout
+    (tmp_path / "app.py").write_text(source)
+    tested = await asyncio.to_thread(pytest_in, tmp_path)
+    assert tested.returncode == 0
+    assert "3 passed in " in tested.stdout
 
 
 def _worker_of(client: Client, module: Any) -> Worker:
