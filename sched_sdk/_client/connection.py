@@ -155,13 +155,12 @@ class EngineConnection:
         Raises EngineUnavailableError when no engine serves within the retry timeout."""
         if self._closed:
             raise EngineUnavailableError("this client is closed")
-        if not self._connected.is_set():
-            try:
-                async with asyncio.timeout(self.retry_timeout):
+        try:
+            async with asyncio.timeout(self.retry_timeout):
+                while self._channel is None:  # it may be lost again before this wakes up
                     await self._connected.wait()
-            except TimeoutError:
-                raise self._unavailable() from None
-        assert self._channel is not None
+        except TimeoutError:
+            raise self._unavailable() from None
         return self._channel
 
     # -- calls ---------------------------------------------------------------------

@@ -10,12 +10,12 @@ import grpc.aio
 
 from sched_sdk._client.call_errors import error_from_rpc, is_transient
 from sched_sdk._client.conversions import event_from_bytes
-from sched_sdk._client.transport import Backoff, call_details
+from sched_sdk._client.transport import Backoff, call_details, closing_is_an_error
 from sched_sdk.api.v1 import workflow_service_pb2
 from sched_sdk.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterable, AsyncIterator
 
     from google.protobuf.message import Message
 
@@ -55,7 +55,8 @@ async def unary_call(
             response_deserializer=response_type.FromString,
         )
         try:
-            response: _Response_co = await call(request, timeout=_CALL_TIMEOUT_S)
+            with closing_is_an_error():
+                response: _Response_co = await call(request, timeout=_CALL_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
             await tries.failed(error)
         else:
@@ -102,7 +103,7 @@ async def follow_history(
             )
         )
         try:
-            async for page in stream:
+            async for page in _pages(stream):
                 tries.progressed()
                 run_id = page.run_id or run_id
                 for data in page.events:
@@ -116,6 +117,14 @@ async def follow_history(
             return
         finally:
             stream.cancel()
+
+
+async def _pages(
+    stream: AsyncIterable[workflow_service_pb2.GetHistoryResponse],
+) -> AsyncIterator[workflow_service_pb2.GetHistoryResponse]:
+    with closing_is_an_error():
+        async for page in stream:
+            yield page
 
 
 class _Tries:

@@ -9,6 +9,7 @@ is sent, and sending it again after a reconnect costs nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import socket
@@ -23,7 +24,7 @@ import grpc.aio
 from sched_sdk.errors import LimitExceededError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sched_sdk.api.v1 import common_pb2
 
@@ -34,6 +35,8 @@ __all__ = [
     "Backoff",
     "call_details",
     "check_payload",
+    "closing_is_an_error",
+    "connection_closed",
     "default_identity",
     "frame_entry",
     "heed_cancellation",
@@ -87,6 +90,28 @@ def heed_cancellation() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+def connection_closed() -> grpc.aio.AioRpcError:
+    """What a call fails with whose connection is gone."""
+    nothing = grpc.aio.Metadata()
+    words = "the connection was closed"
+    return grpc.aio.AioRpcError(grpc.StatusCode.CANCELLED, nothing, nothing, words, words)
+
+
+@contextlib.contextmanager
+def closing_is_an_error() -> Iterator[None]:
+    """A connection that is closed fails the calls on it with AioRpcError, whichever
+    way it is noticed.
+
+    gRPC cancels such calls, so that whoever reads gets CancelledError as if it had
+    been cancelled itself; a call that begins too late gets UsageError.
+    """
+    try:
+        yield
+    except (asyncio.CancelledError, grpc.aio.UsageError):
+        heed_cancellation()
+        raise connection_closed() from None
 
 
 def identity_bytes(data: bytes) -> bytes:

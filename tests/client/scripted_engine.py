@@ -42,6 +42,7 @@ class ScriptedEngine:
         self.arrived = asyncio.Condition()
         self._port = port
         self._server: grpc.aio.Server | None = None
+        self._streams: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> str:
@@ -66,6 +67,11 @@ class ScriptedEngine:
             await self._server.stop(None)
             self._server = None
 
+    def end_streams(self) -> None:
+        """Those of clients break, and nothing else."""
+        for stream in self._streams:
+            stream.cancel()
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until what has arrived fulfils the condition."""
         async with asyncio.timeout(10), self.arrived:
@@ -84,6 +90,15 @@ class ScriptedEngine:
         await self.note()
         first = workflow_service_pb2.ServerFrame(epoch=self.epoch)
         await context.write(first.SerializeToString())
+        stream = asyncio.create_task(self._listen(request_iterator, context))
+        self._streams.add(stream)
+        stream.add_done_callback(self._streams.discard)
+        try:
+            await asyncio.wait([stream])
+        finally:
+            stream.cancel()
+
+    async def _listen(self, request_iterator: Any, context: Any) -> None:
         answers: set[asyncio.Task[None]] = set()
         writing = asyncio.Lock()  # a stream takes one write at a time
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import grpc
@@ -60,6 +61,34 @@ async def test_following_goes_on_behind_the_last_event() -> None:
         events = [event async for event in handle.history(follow=True)]
     assert [event.event_id for event in events] == [1, 2, 3, 4, 5, 6]
     assert asked == [0, 2, 4]
+
+
+@pytest.mark.parametrize("follow", [True, False])
+async def test_the_clients_own_stream_breaks_while_a_history_is_read(follow: bool) -> None:
+    """The connection is closed with it, and so every other call on it."""
+    asked = 0
+
+    async def script(request: Request) -> AsyncIterator[workflow_service_pb2.GetHistoryResponse]:
+        nonlocal asked
+        asked += 1
+        await engine.note()
+        if asked == 1:
+            await engine.until(lambda: False)
+        yield page(1, 2)
+
+    async with ScriptedEngine() as engine, await Client.connect(engine.address) as client:
+        engine.history = script
+
+        async def read() -> list[int]:
+            history = client.workflow("w1").history(follow=follow)
+            return [event.event_id async for event in history]
+
+        reading = asyncio.create_task(read())
+        await engine.until(lambda: asked == 1)
+        engine.end_streams()
+        async with asyncio.timeout(10):
+            assert await reading == [1, 2]
+    assert asked == 2
 
 
 async def test_leaving_a_followed_history_ends_its_stream() -> None:

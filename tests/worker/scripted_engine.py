@@ -35,7 +35,10 @@ class ScriptedEngine:
         self.refusal = ""
         self.histories: dict[str, list[Event]] = {}
         self.history_requests: list[worker_service_pb2.GetTaskHistoryRequest] = []
+        self.gives_histories = asyncio.Event()
+        self.gives_histories.set()
         self._arrived = asyncio.Condition()
+        self._stream: asyncio.Task[None] | None = None
         self._context: Any = None
         self._server: grpc.aio.Server | None = None
         self._port = 0
@@ -62,6 +65,11 @@ class ScriptedEngine:
         if self._server is not None:
             await self._server.stop(None)
             self._server = None
+
+    def end_stream(self) -> None:
+        """The worker's stream breaks, and nothing else."""
+        assert self._stream is not None
+        self._stream.cancel()
 
     async def restart(self) -> None:
         """Die and come back; what was said before is forgotten."""
@@ -184,6 +192,13 @@ class ScriptedEngine:
         self._context = context
         if self.refusal:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, self.refusal)
+        self._stream = asyncio.create_task(self._listen(request_iterator))
+        try:
+            await asyncio.wait([self._stream])
+        finally:
+            self._stream.cancel()
+
+    async def _listen(self, request_iterator: Any) -> None:
         first = True
         async for data in request_iterator:
             if first:
@@ -199,7 +214,10 @@ class ScriptedEngine:
 
     async def get_task_history(self, data: bytes, context: Any) -> None:
         request = worker_service_pb2.GetTaskHistoryRequest.FromString(data)
-        self.history_requests.append(request)
+        async with self._arrived:
+            self.history_requests.append(request)
+            self._arrived.notify_all()
+        await self.gives_histories.wait()
         for event in self.histories[request.run_id]:
             if request.after_event_id < event.event_id <= request.last_event_id:
                 page = worker_service_pb2.TaskHistoryPage(events=[event.SerializeToString()])

@@ -280,6 +280,39 @@ async def test_further_pages_are_read() -> None:
     assert (request.after_event_id, request.last_event_id) == (1, 3)
 
 
+async def test_a_history_that_is_cut_off_is_read_anew() -> None:
+    """With the stream the connection is closed, and with it the call that reads: what
+    was replayed so far is a part, and must not be gone on with."""
+    async with serving(workflows=[waits]) as engine:
+        await engine.start_run("r", "waits")
+        base = await engine.acknowledge(await engine.segment())
+        started, completed = engine.histories["r"]
+        history = [started, completed, signal(3, "other"), signal(4, "go", 5)]
+        engine.histories["s"] = history
+        task = WorkflowTask(
+            run_id="s",
+            dispatch=300,
+            base=base,
+            last_event_id=4,
+            full_history=True,
+            events=[event.SerializeToString() for event in history[:3]],
+            more_pages=True,
+        )
+        engine.gives_histories.clear()
+        await engine.push(workflow_tasks=[task])
+        await engine.until(lambda: engine.history_requests)
+        streams = engine.streams
+        engine.end_stream()
+        await engine.until(lambda: engine.streams > streams)
+        engine.gives_histories.set()
+        task.dispatch = 301
+        task.events[:] = [event.SerializeToString() for event in history]
+        task.more_pages = False
+        await engine.push(workflow_tasks=[task])
+        segment = await engine.segment(2)
+    assert (segment.dispatch, names(segment)) == (301, ["complete_workflow"])
+
+
 async def test_a_failed_task_is_told_until_it_is_durable() -> None:
     async with serving(workflows=[waits]) as engine:
         await engine.start_run("r", "nobody")
