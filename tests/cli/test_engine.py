@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from sched_sdk.api.v1 import workflow_service_pb2, workflow_service_pb2_grpc
+from sched_server.store.migration import load_migrations, migrations_directory
 from tests.cli.engines import address_of, start_engine
 from tests.cli.support import Running, sched, sched_in_process, start_dev
 from tests.queue.redis_server import free_port
@@ -218,13 +219,16 @@ def test_a_schema_that_is_older_or_newer(postgres_database: str) -> None:
     assert "Run `sched migrate up`, or start the engine with --migrate" in done.stderr
 
     assert sched_in_process("migrate", "up", environment=environment).returncode == 0
+    later = len(load_migrations(migrations_directory("postgres"))) + 1
     with psycopg.connect(postgres_database) as connection:
         connection.execute(
-            "INSERT INTO sched.sched_migrations (version, name, checksum) VALUES (2, 'later', 'x')"
+            "INSERT INTO sched.sched_migrations (version, name, checksum) "
+            "VALUES (%s, 'later', 'x')",
+            (later,),
         )
     done = engine_to_its_end("--migrate", environment=environment)
     assert done.returncode == 2
-    assert "written by a newer sched: its schema version is 2" in done.stderr
+    assert f"written by a newer sched: its schema version is {later}" in done.stderr
     assert "Upgrade sched" in done.stderr
 
 
