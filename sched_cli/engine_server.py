@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sched_cli import logs, loops
 from sched_cli.errors import CliError, UsageError, explain
 from sched_cli.hosts import check_host
+from sched_cli.redis_url import checked_redis_url
 from sched_cli.render import console
 from sched_cli.render.engine_news import EngineNews
 from sched_cli.tracing import checked_endpoint
@@ -68,7 +69,7 @@ class EngineOptions:
         check_host(self.host)
         return EngineSettings(
             postgres_dsn=self.postgres_dsn,
-            redis_url=_redis_url(self.redis_url),
+            redis_url=checked_redis_url(self.redis_url),
             host=self.host,
             port=self.port,
             metrics_port=self.metrics_port,
@@ -90,20 +91,6 @@ class EngineOptions:
                 "Choose a --port, or add --advertise HOST:PORT."
             )
         return f"{socket.gethostname()}:{self.port}"
-
-
-def _redis_url(given: str) -> str:
-    """Raises UsageError for what is no address of a Redis."""
-    if not given:
-        return ""
-    from sched_server.queue.redis import RedisTaskQueue, RedisUrlError
-
-    url = given if "://" in given else f"redis://{given}"
-    try:
-        RedisTaskQueue(url, prefix="sched")
-    except RedisUrlError as error:
-        raise UsageError(f"--redis-url: {error}") from error
-    return url
 
 
 def _one_address(given: str) -> str:

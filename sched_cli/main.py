@@ -37,6 +37,7 @@ def build_app() -> typer.Typer:
         cluster,
         dev,
         diff,
+        doctor,
         engine,
         init,
         migrate,
@@ -79,6 +80,7 @@ def build_app() -> typer.Typer:
     app.command("engine")(engine.engine)
     app.add_typer(migrate.build_commands(), name="migrate")
     app.add_typer(cluster.build_commands(), name="cluster")
+    app.command("doctor")(doctor.doctor)
     app.command("version")(version.version)
     return app
 

@@ -39,6 +39,16 @@ PostgresOption = Annotated[
         help="The store is this Postgres database: postgresql://user:password@host/database.",
     ),
 ]
+RedisOption = Annotated[
+    str,
+    typer.Option(
+        "--redis-url",
+        metavar="URL",
+        envvar=["SCHED_REDIS_URL", "REDIS_ADDR"],
+        show_default=False,
+        help="Waiting tasks go through this Redis, redis://host:6379; else they wait in memory.",
+    ),
+]
 OutputOption = Annotated[
     OutputFormat,
     typer.Option("--output", "-o", envvar="SCHED_OUTPUT", help="How to show it."),

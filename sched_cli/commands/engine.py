@@ -11,6 +11,7 @@ from sched_cli.options import (
     DEFAULT_PORT,
     OtlpEndpointOption,
     PostgresOption,
+    RedisOption,
 )
 
 DEFAULT_LOCK_KEY = "0x53636845644c6431"
@@ -18,16 +19,7 @@ DEFAULT_LOCK_KEY = "0x53636845644c6431"
 
 def engine(
     postgres_dsn: PostgresOption = None,
-    redis_url: Annotated[
-        str,
-        typer.Option(
-            "--redis-url",
-            metavar="URL",
-            envvar=["SCHED_REDIS_URL", "REDIS_ADDR"],
-            show_default=False,
-            help="Deliver waiting tasks through this Redis, redis://host:6379; else in memory.",
-        ),
-    ] = "",
+    redis_url: RedisOption = "",
     host: Annotated[
         str, typer.Option("--host", envvar="SCHED_HOST", help="The address to listen on.")
     ] = "127.0.0.1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sched_sdk._client.client import Client
 from sched_sdk._client.handles import ActivityTaskHandle, WorkflowHandle
 from sched_sdk._client.models import (
+    ClockStatus,
     ClusterStatus,
     EngineRole,
     Event,
@@ -32,6 +33,7 @@ from sched_sdk._client.sync_client import (
 __all__ = [
     "ActivityTaskHandle",
     "Client",
+    "ClockStatus",
     "ClusterStatus",
     "EngineRole",
     "Event",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sched_sdk import _payloads
 from sched_sdk._client.models import (
+    ClockStatus,
     ClusterStatus,
     EngineRole,
     Event,
@@ -222,6 +223,10 @@ def cluster_status_from_proto(
                 pending_activity_tasks=queue.pending_activity_tasks,
             )
             for queue in response.task_queues
+        ),
+        clock=ClockStatus(
+            machine_time=optional_time(response.clock.machine_time_us),
+            cluster_time=optional_time(response.clock.cluster_time_us),
         ),
     )
 

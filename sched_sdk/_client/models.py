@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sched_sdk.errors import FailureError
 
 __all__ = [
+    "ClockStatus",
     "ClusterStatus",
     "EngineRole",
     "Event",
@@ -286,6 +287,16 @@ class StoreStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStatus:
+    """The clocks of the answering engine, as it answered."""
+
+    machine_time: datetime | None
+    """Of the machine that it runs on; None from an engine that does not say."""
+    cluster_time: datetime | None
+    """What timers go by; known to the leader only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterStatus:
     """What an engine says of itself, and of the cluster as far as it knows it."""
 
@@ -309,3 +320,4 @@ class ClusterStatus:
     """Known to the leader only, as are workers and task queues."""
     workers: tuple[WorkerStatus, ...]
     task_queues: tuple[TaskQueueStatus, ...]
+    clock: ClockStatus

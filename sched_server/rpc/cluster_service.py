@@ -59,6 +59,7 @@ class ClusterService(rpc.ClusterServiceServicer):
             store_status=pb.StoreStatus(
                 connected=store.connected, last_error=store.last_error, warnings=store.warnings
             ),
+            clock=pb.ClockStatus(machine_time_us=time.time_ns() // 1_000),
         )
         if leader is not None and leader.alive:
             response.leader_address, response.epoch = leader.address, leader.epoch
@@ -81,6 +82,7 @@ def _describe_leader(engine: Engine, findings: Findings, response: pb.GetStatusR
             queue.pending_workflow_tasks += count
         else:
             queue.pending_activity_tasks += count
+    response.clock.cluster_time_us = engine.group.clock.now_us()
     response.workers.extend(_worker(session) for session in sessions)
     response.task_queues.extend(queues[name] for name in sorted(queues))
     status = engine.group.dispatcher.queue_status()

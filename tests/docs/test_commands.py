@@ -13,6 +13,7 @@ import pytest
 from typer.core import TyperOption
 
 from sched_cli import errors
+from sched_cli.doctor.findings import CHECKS
 from sched_cli.render.reasons import KINDS
 from sched_sdk import Client, RetryPolicy, Worker, WorkflowContext, activity, workflow
 from sched_sdk._capture import parse_capture
@@ -108,6 +109,7 @@ def _long(option: TyperOption) -> str:
         ("sched capture", "capture"),
         ("sched engine", "engine"),
         ("up and down", "migrate down"),
+        ("sched doctor", "doctor"),
     ],
 )
 def test_the_options_of_a_command_are_in_its_table(heading: str, command: str) -> None:
@@ -184,9 +186,11 @@ async def edited(ctx: WorkflowContext) -> None:
 
 
 def timeless(value: Any) -> Any:
-    """Without the sentences, which say how long ago something was."""
+    """Without the sentences, which say how long ago something was, and without clocks."""
     if isinstance(value, dict):
-        return {key: timeless(item) for key, item in value.items() if key != "sentence"}
+        return {
+            key: timeless(item) for key, item in value.items() if key not in ("sentence", "clock")
+        }
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
@@ -285,6 +289,18 @@ async def test_the_json_of_a_cluster(client: Client, shell: Shell) -> None:
     assert real["task_queues"]
     told = written("cluster status")["standbys"][0]
     assert list(told) == [field.name for field in dataclasses.fields(StandbyStatus)]
+
+
+async def test_the_json_of_the_doctor(shell: Shell) -> None:
+    # A fresh engine without workers has a warning, and no failure.
+    real = json.loads(await shell("doctor", "-o", "json"))
+    same_shape(written("doctor"), real)
+    assert real["verdict"] == "warn"
+    lines = (await shell("doctor", "-o", "jsonl")).splitlines()
+    checks = [finding["check"] for finding in real["findings"]]
+    assert [json.loads(line)["check"] for line in lines] == checks
+    told = {names(row[0])[0]: row[1] for row in table_below(PAGE, "Checks")}
+    assert told == CHECKS
 
 
 async def test_the_json_of_migrations(shell: Shell, tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ class GetStatusResponse(_message.Message):
     STANDBYS_FIELD_NUMBER: _builtins.int
     QUEUE_FIELD_NUMBER: _builtins.int
     STORE_STATUS_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
     role: Global___GetStatusResponse.Role.ValueType
     epoch: _builtins.int
     version: _builtins.str
@@ -129,6 +130,8 @@ class GetStatusResponse(_message.Message):
     def queue(self) -> Global___QueueStatus: ...
     @_builtins.property
     def store_status(self) -> Global___StoreStatus: ...
+    @_builtins.property
+    def clock(self) -> Global___ClockStatus: ...
     def __init__(
         self,
         *,
@@ -144,14 +147,41 @@ class GetStatusResponse(_message.Message):
         standbys: _abc.Iterable[Global___StandbyStatus] | None = ...,
         queue: Global___QueueStatus | None = ...,
         store_status: Global___StoreStatus | None = ...,
+        clock: Global___ClockStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["queue", b"queue", "store_status", b"store_status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "queue", b"queue", "store_status", b"store_status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "leader_address", b"leader_address", "open_workflows", b"open_workflows", "queue", b"queue", "role", b"role", "standbys", b"standbys", "started_time_us", b"started_time_us", "store", b"store", "store_status", b"store_status", "task_queues", b"task_queues", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "epoch", b"epoch", "leader_address", b"leader_address", "open_workflows", b"open_workflows", "queue", b"queue", "role", b"role", "standbys", b"standbys", "started_time_us", b"started_time_us", "store", b"store", "store_status", b"store_status", "task_queues", b"task_queues", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class ClockStatus(_message.Message):
+    """The clocks of the answering engine, as it answered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MACHINE_TIME_US_FIELD_NUMBER: _builtins.int
+    CLUSTER_TIME_US_FIELD_NUMBER: _builtins.int
+    machine_time_us: _builtins.int
+    """Of the machine that it runs on."""
+    cluster_time_us: _builtins.int
+    """What timers go by; 0 unless it leads."""
+    def __init__(
+        self,
+        *,
+        machine_time_us: _builtins.int = ...,
+        cluster_time_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_time_us", b"cluster_time_us", "machine_time_us", b"machine_time_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClockStatus: _TypeAlias = ClockStatus  # noqa: Y015
 
 @_typing.final
 class StoreStatus(_message.Message):

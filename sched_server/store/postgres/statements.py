@@ -281,3 +281,61 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (classid::bigint << 32 | objid::bigint) = $1
 """
+
+# --- check-up ---------------------------------------------------------------------
+
+# The server, its time in microseconds, and whether vacuum works by itself.
+READ_SERVER = """
+SELECT current_setting('server_version'),
+    (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+    current_setting('autovacuum') = 'on'
+"""
+
+# How many connections are taken of those that there may be: of the server without
+# those that it keeps for administrators, of the role, of the database. The
+# statistics count everybody's; the list of sessions hides what others do.
+COUNT_CONNECTIONS = """
+SELECT 'the server', (SELECT sum(numbackends) FROM pg_stat_database)::bigint,
+    current_setting('max_connections')::bigint
+        - current_setting('superuser_reserved_connections')::bigint
+        - coalesce(current_setting('reserved_connections', true)::bigint, 0)
+UNION ALL
+SELECT 'role ' || rolname, (SELECT count(*) FROM pg_stat_activity WHERE usename = rolname),
+    rolconnlimit::bigint
+FROM pg_roles WHERE rolname = current_user AND rolconnlimit >= 0
+UNION ALL
+SELECT 'database ' || datname, numbackends::bigint, datconnlimit::bigint
+FROM pg_database JOIN pg_stat_database USING (datname)
+WHERE datname = current_database() AND datconnlimit >= 0
+"""
+
+# Transactions of this database that others may have to wait for, with the tables
+# of a schema that they hold locks on, and whether one of those keeps writers out:
+# (schema, seconds with such a lock, seconds without one).
+LONG_TRANSACTIONS = """
+SELECT pid, coalesce(application_name, ''), coalesce(state, ''),
+    extract(epoch FROM clock_timestamp() - xact_start)::float8 AS seconds,
+    coalesce(held.tables, '{}'::text[]), coalesce(held.keeps_writers_out, false)
+FROM pg_stat_activity AS session
+LEFT JOIN LATERAL (
+    SELECT array_agg(DISTINCT relname::text) AS tables,
+        bool_or(mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+            'AccessExclusiveLock')) AS keeps_writers_out
+    FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+    JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE pg_locks.pid = session.pid AND granted AND nspname = $1
+        AND pg_locks.database = session.datid AND relkind = 'r') AS held ON true
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND xact_start < clock_timestamp()
+        - CASE WHEN held.tables IS NULL THEN $3 ELSE $2 END * interval '1 second'
+ORDER BY xact_start
+LIMIT 20
+"""
+
+# Rows and dead rows of each table, as the statistics know them, and bytes with
+# indexes and large values: (schema).
+TABLE_SIZES = """
+SELECT relname::text, n_live_tup, n_dead_tup, pg_total_relation_size(relid),
+    greatest(last_vacuum, last_autovacuum)
+FROM pg_stat_all_tables WHERE schemaname = $1 ORDER BY relname
+"""
