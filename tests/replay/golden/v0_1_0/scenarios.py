@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sched_sdk import Client, WorkflowFailedError, WorkflowHandle
+from sched_sdk import Client, Worker, WorkflowFailedError, WorkflowHandle
 from tests.replay.golden.v0_1_0 import activities as do
-from tests.replay.golden.v0_1_0 import before, workflows
+from tests.replay.golden.v0_1_0 import before, edited, workflows
 
 ACTIVITIES = do.ACTIVITIES
 
@@ -160,6 +160,34 @@ async def timed_out(client: Client, workflow_id: str) -> Handle:
     return await ended(handle)
 
 
+async def mended(client: Client, workflow_id: str) -> Handle:
+    """Code that does something else is deployed while it waits, and taken back."""
+
+    def worker(function: Callable[..., Any], build: str) -> Worker:
+        return Worker(
+            client,
+            task_queue="mended",
+            workflows=[function],
+            activities=ACTIVITIES,
+            identity="golden",
+            build_id=build,
+        )
+
+    async with worker(workflows.goes_on, "golden-good"):
+        handle = await client.start_workflow(
+            workflows.goes_on, "A-1", id=workflow_id, task_queue="mended"
+        )
+        await until(handle, "ActivityCompleted")
+    async with worker(edited.step_left_out, "golden-bad"):
+        await handle.signal("one", 1)
+        async for event in handle.history(follow=True):
+            if event.type == "WorkflowTaskFailed":
+                break
+    async with worker(workflows.goes_on, "golden-good"):
+        await handle.signal("two", 2)
+        return await ended(handle)
+
+
 OLD: dict[str, Scenario] = {
     "patched-before": patched(before.patched),
     "patched-between": patched_between,
@@ -192,6 +220,7 @@ NEW: dict[str, Scenario] = {
     "reset": reset,
     "reset-open": reset_when_open,
     "forked": forked,
+    "mended": mended,
     "terminated": terminated,
     "timed-out": timed_out,
 }
