@@ -269,12 +269,18 @@ async def replay_source(
 def _replay(
     definition: WorkflowDefinition, captured: CapturedHistory
 ) -> tuple[Replay | None, UsageError | None]:
+    from sched_cli.time_limit import within_limit
     from sched_sdk._debug import replay_capture
     from sched_sdk.errors import SchedError
 
     try:
         with prints_aside():
-            return replay_capture(definition, captured), None
+            replay = within_limit(
+                captured.workflow_id, lambda: replay_capture(definition, captured)
+            )
+        return replay, None
+    except UsageError as error:
+        return None, error
     except SchedError as error:
         message = f"{captured.workflow_id} cannot be replayed: {error}"
         return None, UsageError(message)

@@ -24,7 +24,7 @@ from sched_sdk.errors import WorkflowBlockedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from sched_sdk._worker.activations import ActivationGuard
+    from sched_sdk._activations import ActivationGuard
     from sched_sdk._worker.outbox import Outbox
     from sched_sdk._worker.registry import Registry
     from sched_sdk._worker.workflow_runner import WorkflowRunner

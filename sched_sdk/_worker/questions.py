@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sched_sdk._activations import Interruption
 from sched_sdk._client.transport import check_payload
 from sched_sdk._failures import failure_from_exception
 from sched_sdk._replay.queries import ReadOnlyQueryError, UnknownQueryError
-from sched_sdk._worker.activations import Interruption
 from sched_sdk._worker.outbox import QUERY_ANSWERS, encode_entry
 from sched_sdk.api.v1.worker_service_pb2 import QueryAnswer, UnknownQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sched_sdk._activations import ActivationGuard
     from sched_sdk._replay.run import WorkflowRun
-    from sched_sdk._worker.activations import ActivationGuard
     from sched_sdk._worker.outbox import Outbox
     from sched_sdk.api.v1.worker_service_pb2 import QueryTask
 

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
+    from sched_sdk._activations import ActivationGuard
     from sched_sdk._replay.steps import StepCall, StepOutcome
-    from sched_sdk._worker.activations import ActivationGuard
     from sched_sdk._worker.run_driver import RunDriver
     from sched_sdk._worker.second_runs import DeterminismChecks
     from sched_sdk._worker.tally import Tally

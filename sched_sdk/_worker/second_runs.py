@@ -30,8 +30,8 @@ from sched_sdk.errors import NonDeterminismError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sched_sdk._activations import ActivationGuard
     from sched_sdk._definitions import WorkflowDefinition
-    from sched_sdk._worker.activations import ActivationGuard
     from sched_sdk.api.v1.history_pb2 import HistoryEvent
     from sched_sdk.api.v1.worker_service_pb2 import WorkflowSegment
 

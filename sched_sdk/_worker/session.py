@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
+    from sched_sdk._activations import ActivationGuard
     from sched_sdk._client.machine import Machine
-    from sched_sdk._worker.activations import ActivationGuard
     from sched_sdk._worker.registry import Registry
     from sched_sdk._worker.second_runs import CheckMode, DeterminismChecks
     from sched_sdk._worker.tally import Tally

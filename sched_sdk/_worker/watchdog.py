@@ -17,7 +17,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from sched_sdk._worker.activations import ActivationGuard
+from sched_sdk._activations import ActivationGuard
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Iterator
 
+    from sched_sdk._activations import ActivationGuard
     from sched_sdk._replay.steps import StepCall, StepOutcome
-    from sched_sdk._worker.activations import ActivationGuard
     from sched_sdk._worker.outbox import Outbox
     from sched_sdk._worker.questions import Question
     from sched_sdk._worker.registry import Registry

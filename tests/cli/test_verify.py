@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sched_cli import replay_pool
+from sched_cli import replay_pool, time_limit
 from tests.cli.recorded import SHIP, SLEEP, Run, edit, folder, record, run_here
 from tests.docs.markdown import ROOT, titled
 
@@ -87,6 +87,20 @@ def test_a_process_that_dies_is_told(
     done = verify("order.json", "again.json", "--jobs", "2")
     assert (done.returncode, done.stdout) == (1, "")
     assert "error: A process died while it replayed one of these:" in done.stderr
+
+
+def test_code_that_never_ends_is_interrupted(
+    folder: Path, verify: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_limit, "LIMIT_S", 0.2)
+    edit(folder, SLEEP, "    while True:\n        pass\n")
+    (folder / "histories").mkdir()
+    record(folder / "histories", "again.json", "B")
+    (folder / "order.json").rename(folder / "histories" / "order.json")
+    done = verify("histories")
+    assert done.returncode == 2
+    told = re.findall(r"the code ran for \d+ s without an end and was interrupted", done.stderr)
+    assert len(told) == 2, done.stderr
 
 
 def test_the_json_is_as_documented(captures: Path, verify: Run) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from sched_sdk import Client, Worker, WorkflowContext, workflow
+from sched_sdk._activations import ActivationGuard
 from sched_sdk._worker import session
-from sched_sdk._worker.activations import ActivationGuard
 from sched_sdk._worker.watchdog import Watchdog
 from tests.worker.waiting import until
 
