@@ -69,10 +69,24 @@ class ActivationGuard:
                 with self._lock:
                     self._began = self._interrupted_at = 0.0
                     if self._blocked_for:
-                        _set_async_exc(ctypes.c_ulong(self._thread_id), None)
+                        self._take_back()
                 return self._blocked_for
             except Interruption:  # arrived just here
                 continue
+
+    def _take_back(self) -> None:
+        """Let the interruption that may still be on its way arrive here.
+
+        It could be withdrawn with None instead. But then CPython 3.11 keeps the
+        note that something is on its way: all code gets slower, and code that is
+        profiled or debugged never ends.
+        """
+        try:
+            _set_async_exc(ctypes.c_ulong(self._thread_id), ctypes.py_object(Interruption))
+            while True:
+                pass
+        except Interruption:
+            pass
 
     def check(self) -> str:
         """For the watchdog's thread: interrupt what has run for too long, again

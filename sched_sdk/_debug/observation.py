@@ -83,9 +83,7 @@ class FunctionFrame:
     """The frame of a workflow function, also when it has returned.
 
     A coroutine that has ended gives its frame up; whoever took it before keeps
-    it, with the locals as they were last. (`sys.setprofile` would tell, too, but
-    set in the middle of a call it may send CPython 3.11 into an endless loop when
-    a signal comes.)
+    it, with the locals as they were last.
     """
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
 import sys
 import threading
 import time
@@ -116,6 +117,45 @@ async def blocks(ctx: WorkflowContext) -> str:
     except Exception:
         return "swallowed"
     return "done"
+
+
+_INTERRUPTED_THEN_PROFILED = """
+import sys, threading, time
+from sched_sdk._worker.activations import ActivationGuard
+
+guard = ActivationGuard(0.01)
+stop = threading.Event()
+
+def watch():
+    while not stop.wait(0.001):
+        guard.check()
+
+def block():
+    while True:
+        time.sleep(0.001)
+
+threading.Thread(target=watch, daemon=True).start()
+_, blocked_for = guard.run("blocks", block)
+assert blocked_for
+stop.set()
+sys.setprofile(lambda *_: None)
+sum(map(abs, range(1000)))
+(lambda: None)()
+sys.setprofile(None)
+print("went on")
+"""
+
+
+def test_an_interruption_leaves_the_interpreter_as_it_was() -> None:
+    """One that was withdrawn made CPython 3.11 spin for ever under a profiler."""
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_THEN_PROFILED],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stdout == "went on\n", done.stderr
 
 
 async def test_a_workflow_that_blocks_is_interrupted(
