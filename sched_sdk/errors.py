@@ -26,7 +26,9 @@ SchedError
 ├── PayloadError                     a value cannot be encoded, or does not fit its type
 ├── DefinitionError                  a workflow, activity or worker is declared wrongly
 ├── CaptureError                     a captured history cannot be read or made
-└── WorkflowBlockedError             workflow code blocked the event loop
+├── WorkflowBlockedError             workflow code blocked the event loop
+└── ForbiddenCallError               workflow code called a clock, a file, a thread … (also a
+                                     RuntimeError); .call, .call_site, .instead
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ __all__ = [
     "EngineError",
     "EngineUnavailableError",
     "FailureError",
+    "ForbiddenCallError",
     "InvalidArgumentError",
     "LimitExceededError",
     "NoWorkerError",
@@ -245,3 +248,23 @@ class CaptureError(SchedError):
 
 class WorkflowBlockedError(SchedError):
     """Workflow code kept the event loop busy for too long."""
+
+
+class ForbiddenCallError(SchedError, RuntimeError):
+    """Workflow code called something that gives another answer in replay, or
+    that reaches outside of the process.
+
+    The workflow stays open: mend the code, and it goes on by itself. Code that
+    catches this error does not go on either.
+    """
+
+    def __init__(
+        self, message: str, *, call: str = "", call_site: str = "", instead: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.call = call
+        """What was called."""
+        self.call_site = call_site
+        """`file:line` in the app; empty if only library code was running."""
+        self.instead = instead
+        """What does the same in a workflow."""

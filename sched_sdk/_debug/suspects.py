@@ -12,7 +12,8 @@ import builtins
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sched_sdk._replay.call_sites import format_site, is_app_code, is_bottom
+from sched_sdk._replay.call_sites import format_site, is_bottom
+from sched_sdk._replay.origins import Origin, is_app_code, origin_of
 from sched_sdk._replay.unsteady import UNSTEADY, Unsteady, unsteady_method
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Suspect", "Suspects"]
 
 _KEPT = 10_000
-# What of the standard library asks the clock for purposes of its own.
-_LIBRARIES = ("/logging/", "/asyncio/", "importlib", "/threading.py", "/warnings.py")
 _ADDRESSES = {
     builtins.id: Unsteady("", "id", "SCH303", "the value itself", "is an address in memory"),
     builtins.hash: Unsteady(
@@ -113,7 +112,7 @@ def _site_in_app(frame: FrameType | None) -> str:
         code = frame.f_code
         if is_app_code(code):
             return format_site((code, frame.f_lasti))
-        if any(part in code.co_filename for part in _LIBRARIES):
+        if origin_of(code) is Origin.EXEMPT:
             return ""
         frame = frame.f_back
     return ""

@@ -14,6 +14,7 @@ the same history therefore produces the same commands, in the same order.
     delivery    one outside event, handed to the code
     matching    one recorded command, compared with the produced one
     divergence  the error when the two differ
+    guard       calls to the world outside are refused where they are made
     queries     questions to the code, which leave no trace
     waiting     where each task waits, and on what
     run         WorkflowRun: the state machine over segments; the worker's API

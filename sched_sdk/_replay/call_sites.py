@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "NOWHERE",
     "CallSite",
-    "add_app_files",
     "caller",
     "format_site",
-    "is_app_code",
     "is_bottom",
     "is_user_code",
     "mark_bottom",
@@ -38,7 +36,6 @@ CallSite: TypeAlias = tuple[CodeType, int] | None
 NOWHERE: CallSite = None
 
 _SDK = str(Path(__file__).resolve().parent.parent) + "/"
-_SIBLINGS = tuple(f"{Path(_SDK).parent}/{name}/" for name in ("sched_cli", "sched_server"))
 _STANDARD_LIBRARY = (
     str(Path(asyncio.__file__).resolve().parent.parent) + "/",
     sysconfig.get_path("stdlib") + "/",
@@ -48,8 +45,6 @@ _MAXIMUM_DEPTH = 64
 # By the code object's address; the code object is kept, so the address stays its own.
 _files: dict[int, tuple[CodeType, str]] = {}
 _users: dict[int, tuple[CodeType, bool]] = {}
-_apps: dict[int, tuple[CodeType, bool]] = {}
-_app_files: list[str] = []
 # Functions below which there is no workflow code, only what runs it.
 _bottoms: set[int] = set()
 
@@ -101,32 +96,6 @@ def mark_bottom(function: Callable[..., Any]) -> None:
 def is_bottom(code: CodeType) -> bool:
     """Whether `mark_bottom` was told of it."""
     return id(code) in _bottoms
-
-
-def is_app_code(code: CodeType) -> bool:
-    """Whether it is from a file of the app itself: no library, installed or
-    standard, nothing of sched, and nothing that was made of a string."""
-    known = _apps.get(id(code))
-    if known is None:
-        known = _apps[id(code)] = (code, _belongs_to_app(code.co_filename))
-    return known[1]
-
-
-def add_app_files(path: str) -> None:
-    """Say that a file, or what is below a folder (with a `/` at its end), is
-    the app's, even if it is installed like a library."""
-    if path not in _app_files:
-        _app_files.append(path)
-        _apps.clear()
-
-
-def _belongs_to_app(file: str) -> bool:
-    if file.startswith((_SDK, *_SIBLINGS, "<")):
-        return False
-    if file.startswith(tuple(_app_files)):
-        return True
-    installed = "site-packages" in file or "dist-packages" in file
-    return not installed and not file.startswith(_STANDARD_LIBRARY)
 
 
 def is_user_code(code: CodeType) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sched_sdk._context import WorkflowContext
+from sched_sdk._replay.call_sites import mark_bottom
 from sched_sdk._replay.conditions import Conditions
 from sched_sdk._replay.facts import Facts
 from sched_sdk._replay.journal import Journal
@@ -78,3 +79,7 @@ class Instance:
         after the event in which the function returned still has its handler."""
         if self.lifecycle.draining:
             self.lifecycle.drain()
+
+
+# Predicates run below it too.
+mark_bottom(Instance.activate)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
     from sched_sdk._replay.journal import Journal
+    from sched_sdk.errors import ForbiddenCallError
 
 __all__ = ["DurableTimer", "ReplayLoop", "new_loop"]
 
@@ -143,6 +144,10 @@ class ReplayLoop(asyncio.AbstractEventLoop):
         self.silent = False
         self.last_order = 0
         """The number of the future or task made last."""
+        self.guarded = False
+        """Calls to the world outside are refused; see `guard`."""
+        self.violation: ForbiddenCallError | None = None
+        """The first refusal at the live edge, whether the code swallowed it or not."""
         self._running = False
         self._outer: tuple[Any, ...] = ()
         self._exception_handler: Callable[[Any, dict[str, Any]], object] | None = None

@@ -1,12 +1,19 @@
 """What an event loop can do and workflow code must not.
 
 A thread, a socket or a process gives another answer when the code runs again
-over its history. Each such method raises, and says what to do instead.
+over its history. Each such method raises, and says what to do instead; like what
+`guard` refuses, it is remembered at the live edge.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sched_sdk._replay.call_sites import format_site, user_frame
+from sched_sdk.errors import ForbiddenCallError
+
+if TYPE_CHECKING:
+    from sched_sdk._replay.loop import ReplayLoop
 
 __all__ = ["refuse_in"]
 
@@ -77,8 +84,18 @@ def refuse_in(loop: type) -> None:
 
 
 def _refusing(name: str, subject: str, remedy: str) -> Any:
-    def refuse(*_args: Any, **_options: Any) -> NoReturn:
-        raise RuntimeError(f"{subject} ({name}) cannot be used in workflow code: {remedy}")
+    def refuse(loop: ReplayLoop, *_args: Any, **_options: Any) -> NoReturn:
+        site = format_site(user_frame())
+        error = ForbiddenCallError(
+            f"{subject} ({name}) cannot be used in workflow code{f' ({site})' if site else ''}: "
+            f"{remedy}",
+            call=f"loop.{name}()",
+            call_site=site,
+            instead=remedy,
+        )
+        if not loop.silent:
+            loop.violation = loop.violation or error
+        raise error
 
     refuse.__name__ = name
     return refuse

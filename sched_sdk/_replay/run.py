@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from sched_sdk._replay.call_sites import mark_bottom
 from sched_sdk._replay.commands import RecordStep
 from sched_sdk._replay.delivery import deliver, hand_recorded_step, is_from_outside
 from sched_sdk._replay.divergence import did_more, diverged, stands_still
@@ -67,8 +68,11 @@ class WorkflowRun:
         *,
         journal: Journal | None = None,
         matchers: Mapping[int, Matcher] = MATCHERS,
+        guarded: bool = False,
     ) -> None:
-        """`journal` and `matchers` are for tools that look on."""
+        """`journal` and `matchers` are for tools that look on. `guarded`: what
+        workflow code must not call is refused at the live edge; see `guard`."""
+        self._guarded = guarded
         self.base = 0
         """The id of the last WorkflowTaskCompleted applied or acknowledged."""
         self.segments = 0
@@ -179,6 +183,7 @@ class WorkflowRun:
         before, are skipped. Raises NonDeterminismError."""
         self.end_replay()
         self._set_replaying(False)
+        self._instance.loop.guarded = self._guarded
         for event in events:
             if event.event_id > self._received:
                 self._received = event.event_id
@@ -203,6 +208,7 @@ class WorkflowRun:
             instance.try_to_close()
         finally:
             instance.loop.leave()
+        self._raise_violation()
 
     def hand_step(self, outcome: StepOutcome) -> None:
         """Record the outcome of a step and hand it to the code. An outcome that
@@ -224,6 +230,7 @@ class WorkflowRun:
             instance.try_to_close()
         finally:
             instance.loop.leave()
+        self._raise_violation()
 
     def take_commands(self) -> list[worker_service_pb2.Command]:
         """The commands produced since the last take, in order."""
@@ -262,11 +269,14 @@ class WorkflowRun:
         """Ask the run something; see Queries.answer. Never between sending a
         segment and its acknowledgement: the code is then ahead of the history."""
         instance = self._instance
-        instance.loop.enter()
+        loop = instance.loop
+        before, loop.guarded = loop.guarded, self._guarded
+        loop.enter()
         try:
             return instance.queries.answer(instance, name, input)
         finally:
-            instance.loop.leave()
+            loop.leave()
+            loop.guarded, loop.violation = before, None
 
     @property
     def main_task(self) -> asyncio.Task[Any] | None:
@@ -278,6 +288,16 @@ class WorkflowRun:
         evict(self._instance)
         self._unseen.clear()
 
+    def _raise_violation(self) -> None:
+        """Code that called what it must not does not go on, even if it has
+        swallowed the error."""
+        violation = self._instance.loop.violation
+        if violation is not None:
+            raise violation
+
     def _set_replaying(self, replaying: bool) -> None:
         self._instance.facts.replaying = replaying
         self._instance.loop.silent = replaying
+
+
+mark_bottom(WorkflowRun.query)

@@ -90,7 +90,7 @@ class QueryRunner:
 
     async def _answer_by_replay(self, question: Question) -> None:
         async with self._slots:
-            replay = _Replay(question, self._registry, self._guard)
+            replay = _Replay(question, self._registry, self._guard, self._workflows.guarded)
             try:
                 async for events in history_slices(question.task, self._channel()):
                     if not await in_callback(replay.add, events):
@@ -110,7 +110,10 @@ class QueryRunner:
 class _Replay:
     """A throw-away instance. All methods are called from plain callbacks."""
 
-    def __init__(self, question: Question, registry: Registry, guard: ActivationGuard) -> None:
+    def __init__(
+        self, question: Question, registry: Registry, guard: ActivationGuard, guarded: bool
+    ) -> None:
+        self._guarded_calls = guarded
         self._question = question
         self._registry = registry
         self._guard = guard
@@ -127,7 +130,7 @@ class _Replay:
             if definition is None:
                 self._question.not_cached()
                 return False
-            self._run = WorkflowRun(definition)
+            self._run = WorkflowRun(definition, guarded=self._guarded_calls)
         self._last = parsed[-1]
         run = self._run
         return self._guarded(lambda: run.replay(parsed))

@@ -26,7 +26,12 @@ from sched_sdk._client.transport import MAXIMUM_MESSAGE_BYTES, megabytes
 from sched_sdk._replay.run import WorkflowRun
 from sched_sdk._worker.outbox import SEGMENTS, encode_entry
 from sched_sdk.api.v1 import history_pb2, worker_service_pb2
-from sched_sdk.errors import LimitExceededError, NonDeterminismError, WorkflowBlockedError
+from sched_sdk.errors import (
+    ForbiddenCallError,
+    LimitExceededError,
+    NonDeterminismError,
+    WorkflowBlockedError,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -65,7 +70,7 @@ class RunDriver:
         self.held_since = 0.0
         self.dead = False
         self._host = host
-        self._run = WorkflowRun(definition)
+        self._run = WorkflowRun(definition, guarded=host.guarded)
         self.workflow_name = definition.name
         self._name = f"{definition.name} {workflow_id}"
         self._segment: WorkflowSegment | None = None
@@ -266,7 +271,9 @@ class RunDriver:
             return False
         if error is None:
             return True
-        if isinstance(error, NonDeterminismError):
+        if isinstance(error, ForbiddenCallError):
+            self._fail(FailureCause.WORKFLOW_TASK_FAILURE_CAUSE_FORBIDDEN_CALL, error)
+        elif isinstance(error, NonDeterminismError):
             self._fail(FailureCause.WORKFLOW_TASK_FAILURE_CAUSE_NON_DETERMINISM, error)
         else:
             self._fail(FailureCause.WORKFLOW_TASK_FAILURE_CAUSE_SDK_ERROR, error)

@@ -33,6 +33,10 @@ class RunHost(Protocol):
     @property
     def random(self) -> random.Random: ...
     @property
+    def guarded(self) -> bool:
+        """Workflow code is refused what it must not call."""
+
+    @property
     def checks(self) -> DeterminismChecks | None:
         """None: nothing is run a second time."""
 

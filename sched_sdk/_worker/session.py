@@ -52,7 +52,8 @@ class WorkerSession:
         max_cached: int,
         on_ready: Callable[[], None] | None,
         machine: Machine,
-        check_determinism: CheckMode | None = None,
+        guard: bool,
+        check_determinism: CheckMode | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._hello = hello
@@ -82,6 +83,7 @@ class WorkerSession:
             maximum_cached=max_cached,
             channel=self._channel,
             changed=self._changed.set,
+            guarded=guard,
             checks=_checks(check_determinism, self._watchdog.guard),
         )
         self._queries = QueryRunner(

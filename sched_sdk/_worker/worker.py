@@ -14,6 +14,7 @@ from sched_sdk._client.machine import Machine
 from sched_sdk._client.transport import default_identity
 from sched_sdk._definitions import check_name
 from sched_sdk._policy import as_timedelta
+from sched_sdk._replay.guard import install as install_guard
 from sched_sdk._worker.registry import Registry
 from sched_sdk._worker.session import WorkerSession
 from sched_sdk._worker.tally import Load, Tally
@@ -59,6 +60,8 @@ class Worker:
       first time.
     - `metrics` is a registry of prometheus_client, in which the worker's metrics
       are until it has stopped; each worker of a process needs its own.
+    - `guard`: refuse workflow code what gives another answer in replay, such as
+      clocks, files and threads. False is for libraries that cannot do without.
     - `check_determinism` runs workflow code a second time after each task, over
       its history, and compares: "warn" logs where it did something else, "error"
       fails the task, False is for production. See docs/guide/determinism.md.
@@ -82,6 +85,7 @@ class Worker:
         build_id: str | None = None,
         on_ready: Callable[[], None] | None = None,
         metrics: CollectorRegistry | None = None,
+        guard: bool = True,
         check_determinism: Literal["warn", "error", False] = False,
     ) -> None:
         limits = {
@@ -97,6 +101,7 @@ class Worker:
                 f'check_determinism is {check_determinism!r}; it is "warn", "error" or False'
             )
         self._check_determinism = check_determinism or None
+        self._guard = guard
         self._registry = Registry(workflows, activities)
         self._addresses = (
             client.addresses if isinstance(client, Client) else parse_addresses(client)
@@ -210,6 +215,8 @@ class Worker:
 
     async def _start(self) -> None:
         if self._runner is None:
+            if self._guard:
+                install_guard(entry.fn for entry in self._registry.workflows.values())
             self._session = WorkerSession(
                 self._registry,
                 self._hello,
@@ -218,6 +225,7 @@ class Worker:
                 max_cached=self._max_cached,
                 on_ready=self._on_ready,
                 machine=self._machine,
+                guard=self._guard,
                 check_determinism=self._check_determinism,
             )
             self._runner = asyncio.create_task(self._session.run(), name="sched-worker")

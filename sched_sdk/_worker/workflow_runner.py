@@ -62,8 +62,10 @@ class WorkflowRunner:
         maximum_cached: int,
         channel: Callable[[], grpc.aio.Channel | None],
         changed: Callable[[], None],
-        checks: DeterminismChecks | None = None,
+        guarded: bool,
+        checks: DeterminismChecks | None,
     ) -> None:
+        self.guarded = guarded
         self.checks = checks
         self.loop = asyncio.get_running_loop()
         self.guard = guard

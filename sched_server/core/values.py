@@ -99,6 +99,7 @@ class TaskFailureCause(IntEnum):
     LIMIT_EXCEEDED = 4
     WORKER_LOST = 5
     BLOCKED = 6
+    FORBIDDEN_CALL = 7
 
 
 class TimerKind(IntEnum):

@@ -233,19 +233,19 @@ def test_a_worker_logs_as_it_is_told(project: Path) -> None:
 
 
 UNSTEADY = """
-import random
+from datetime import datetime
 
 from sched_sdk import WorkflowContext, activity, workflow
 
 @activity
-async def charge(amount: float) -> None: ...
+async def remind(at: str) -> None: ...
 
 @workflow
-async def gamble(ctx: WorkflowContext) -> None:
-    await ctx.queue_activity(charge, pick())
+async def hasten(ctx: WorkflowContext) -> None:
+    await ctx.queue_activity(remind, moment())
 
-def pick() -> float:
-    return random.random()
+def moment() -> str:
+    return datetime.now().isoformat()
 """
 
 
@@ -256,13 +256,13 @@ def test_code_that_does_not_repeat_itself_is_told_at_once(
     (tmp_path / "app.py").write_text(UNSTEADY)
     running, address = start_dev(tmp_path, "app.py", "--db", ":memory:", *options)
     with running:
-        running.wait_for("serves workflow gamble")
-        arguments = ("workflow", "start", "gamble", "--wait", "--engine", address)
+        running.wait_for("serves workflow hasten")
+        arguments = ("workflow", "start", "hasten", "--wait", "--engine", address)
         assert sched(*arguments).returncode == 0
         if options:
             assert sched(*arguments).returncode == 0  # nothing is said of a run that is over
             assert "not deterministic" not in running.output
         else:
-            running.wait_for("workflow gamble .* is not deterministic")
-            running.wait_for(r"cause +random\.random\(\) gives another number .*\(app.py:14\)")
-            running.wait_for(r"instead +ctx\.random")
+            running.wait_for("workflow hasten .* is not deterministic")
+            running.wait_for(r"cause +datetime\.now\(\) reads the clock \(app.py:14\)")
+            running.wait_for(r"instead +ctx\.now\(\)")

@@ -25,6 +25,7 @@ PUBLIC_NAMES = [
     "EngineError",
     "EngineUnavailableError",
     "FailureError",
+    "ForbiddenCallError",
     "InvalidArgumentError",
     "LimitExceededError",
     "NoWorkerError",

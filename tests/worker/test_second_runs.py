@@ -30,7 +30,13 @@ async def checked(
     client: Client, *workflows: Any, mode: Literal["warn", "error"] = "warn", **options: Any
 ) -> AsyncIterator[None]:
     async with Worker(
-        client, workflows=workflows, activities=[echo], check_determinism=mode, **options
+        # What the guard refuses is to be found as well.
+        client,
+        workflows=workflows,
+        activities=[echo],
+        guard=False,
+        check_determinism=mode,
+        **options,
     ):
         yield
 

@@ -98,6 +98,8 @@ class _WorkflowTaskFailureCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapp
     WORKFLOW_TASK_FAILURE_CAUSE_WORKER_LOST: _WorkflowTaskFailureCause.ValueType  # 5
     WORKFLOW_TASK_FAILURE_CAUSE_BLOCKED: _WorkflowTaskFailureCause.ValueType  # 6
     """The code blocked the worker's event loop for too long."""
+    WORKFLOW_TASK_FAILURE_CAUSE_FORBIDDEN_CALL: _WorkflowTaskFailureCause.ValueType  # 7
+    """The code called something that workflow code must not: a clock, a file, a thread …"""
 
 class WorkflowTaskFailureCause(_WorkflowTaskFailureCause, metaclass=_WorkflowTaskFailureCauseEnumTypeWrapper): ...
 
@@ -109,6 +111,8 @@ WORKFLOW_TASK_FAILURE_CAUSE_LIMIT_EXCEEDED: WorkflowTaskFailureCause.ValueType  
 WORKFLOW_TASK_FAILURE_CAUSE_WORKER_LOST: WorkflowTaskFailureCause.ValueType  # 5
 WORKFLOW_TASK_FAILURE_CAUSE_BLOCKED: WorkflowTaskFailureCause.ValueType  # 6
 """The code blocked the worker's event loop for too long."""
+WORKFLOW_TASK_FAILURE_CAUSE_FORBIDDEN_CALL: WorkflowTaskFailureCause.ValueType  # 7
+"""The code called something that workflow code must not: a clock, a file, a thread …"""
 Global___WorkflowTaskFailureCause: _TypeAlias = WorkflowTaskFailureCause  # noqa: Y015
 
 @_typing.final
