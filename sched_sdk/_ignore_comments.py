@@ -1,7 +1,8 @@
 """`# sched: ignore[RULE, …]`: a comment that says that something is meant.
 
 It speaks to `sched check`, which reads the source, and to the guard, which sees
-the calls of running workflow code.
+the calls of running workflow code. `sched check` imports nothing of the SDK and
+reads the comment by itself; a test compares the two.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import os
+import re
 import tokenize
 import warnings
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from sched_cli.errors import UsageError
 from sched_cli.source_report import describe_import_error
-from sched_sdk._ignore_comments import ignored_rules
 
 if TYPE_CHECKING:
     from sched_cli.check.scopes import Class, Function, Scope
+
+_IGNORE = re.compile(r"#\s*sched:\s*ignore(?:\[(?P<rules>[^\]]*)\])?(?![\w\[])")
 
 
 class UnparsableError(UsageError):
@@ -110,10 +112,13 @@ def _ignore_comments(text: str) -> dict[int, frozenset[str] | None]:
         return {}
     found: dict[int, frozenset[str] | None] = {}
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            rules = ignored_rules(token.string)
-            if rules is None or rules:
-                found[token.start[0]] = rules
+        if token.type == tokenize.COMMENT and (comment := _IGNORE.search(token.string)):
+            rules = comment["rules"]
+            found[token.start[0]] = (
+                None
+                if rules is None
+                else frozenset(rule.strip().upper() for rule in rules.split(","))
+            )
     return found
 
 

@@ -141,8 +141,8 @@ from sched_sdk import WorkflowContext, workflow
 
 @workflow
 async def spin(ctx: WorkflowContext) -> None:
-    pathlib.Path("spinning").touch()
-    time.sleep(60)
+    pathlib.Path("spinning").touch()  # sched: ignore
+    time.sleep(60)  # sched: ignore
 """
 
 

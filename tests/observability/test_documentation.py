@@ -89,7 +89,7 @@ async def test_the_values_of_labels(engine: EngineServer, client: Client) -> Non
             real = {sample.labels[label] for sample in seen[metric].samples}
             assert set(values) == real, metric
     assert len(Status) == 8
-    assert len(TaskFailureCause) == 6
+    assert len(TaskFailureCause) == 7
 
 
 def _told_values() -> list[tuple[str, str, list[str]]]:

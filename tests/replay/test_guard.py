@@ -34,8 +34,10 @@ from uuid import uuid4
 
 import pytest
 
+from sched_cli.check.syntax import parse
 from sched_sdk import ForbiddenCallError, SchedError, WorkflowContext, workflow
 from sched_sdk._definitions import workflow_definition_of
+from sched_sdk._ignore_comments import ignored_rules
 from sched_sdk._replay import guard
 from sched_sdk._replay.run import WorkflowRun
 from sched_sdk._replay.unsteady import UNSTEADY
@@ -384,3 +386,23 @@ def test_a_program_that_is_only_a_client_is_left_alone() -> None:
         "assert time.time is before\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# sched: ignore",
+        "# sched: ignore[SCH101]",
+        "#sched:ignore[sch101, SCH106]  for the log",
+        "# sched: ignored",
+        "# sched: ignore [SCH101]",
+        "# noqa  # sched: ignore[]",
+        "# anything else",
+    ],
+)
+def test_comments_mean_what_they_mean_to_sched_check(comment: str, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(f"x = 1  {comment}\n")
+    module = parse(tmp_path / "app.py", tmp_path, "app")
+    for rule in ("SCH101", "SCH106", "SCH102"):
+        ignored = ignored_rules(comment)
+        assert (ignored is None or rule in ignored) == module.is_ignored(rule, 1, 1)

@@ -20,8 +20,8 @@ from tests.worker.waiting import until
 
 
 def spin(seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    end = time.monotonic() + seconds  # sched: ignore
+    while time.monotonic() < end:  # sched: ignore
         pass
 
 
