@@ -121,7 +121,7 @@ async def blocks(ctx: WorkflowContext) -> str:
 
 _INTERRUPTED_THEN_PROFILED = """
 import sys, threading, time
-from sched_sdk._worker.activations import ActivationGuard
+from sched_sdk._activations import ActivationGuard
 
 guard = ActivationGuard(0.01)
 stop = threading.Event()
