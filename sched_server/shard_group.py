@@ -389,7 +389,8 @@ class ShardGroup:
 
     async def _fire(self, run_key: int, kind: TimerKind, seq: int) -> None:
         execution = await self.load(run_key)
-        if execution is not None:
+        # Of a term that is over it is left to the next leader, who has its row.
+        if execution is not None and not self.closed:
             self.apply(execution, FireTimer(kind=kind, seq=seq))
 
     def lose_workflow_task(self, execution: Execution, *, returned: bool = False) -> None:

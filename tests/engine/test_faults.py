@@ -381,6 +381,19 @@ async def test_an_engine_that_is_fenced_off_promises_nothing_and_stops_serving()
         assert await engine.store.find_runs(["after"]) == {}
 
 
+async def test_a_timer_that_is_due_behind_the_end_of_a_term_is_no_error() -> None:
+    async with running() as engine:
+        worker = engine.worker()
+        await engine.start()
+        await worker.answer(await worker.task(), sleep(1, 60))
+        ((run_key, kind, seq),) = engine.group.timers._due
+        engine.group.closed = True  # as when the lock's session is ended
+
+        await engine.group._fire(run_key, TimerKind(kind), seq)
+
+        assert [row.seq for row in await engine.store.read_timers(run_key)] == [1]
+
+
 async def test_heartbeats_tell_nothing_that_is_not_committed() -> None:
     async with running() as engine:
         worker = engine.worker()
