@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint format proto sim sim-nightly bench fuzz clean
+.PHONY: help setup demo test lint format proto sim sim-nightly bench fuzz chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ bench: $(STAMP) ## measure; figures go to docs/performance.md
 
 fuzz: $(STAMP) ## attack engines with malformed messages, SECONDS=60
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
+
+chaos: $(STAMP) ## real processes and servers, broken at random for CHAOS_SECONDS=600; SEED=
+	$(BIN)/python -m tests.chaos --seconds $(or $(CHAOS_SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

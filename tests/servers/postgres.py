@@ -28,11 +28,12 @@ _START_S = 20.0
 class PostgresServer:
     """One server process with a data folder of its own."""
 
-    def __init__(self, *, fsync: bool = False) -> None:
+    def __init__(self, *, fsync: bool = False, within: Path | None = None) -> None:
+        """`within`: on which disk its folder is to be."""
         # A crash of the machine is no case in tests; a killed server keeps what it wrote.
         self._fsync = "on" if fsync else "off"
         self._bin = _binaries()
-        self._folder = Path(tempfile.mkdtemp(prefix="sched-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="sched-postgres-", dir=within))
         self._data = self._folder / "data"
         # Postgres refuses to run as root.
         self._as_user: dict[str, Any] = {"cwd": self._folder}
@@ -46,6 +47,17 @@ class PostgresServer:
     @property
     def dsn(self) -> str:
         return f"postgresql://postgres:secret-of-tests@127.0.0.1:{self._port}/postgres"
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def processes(self) -> list[int]:
+        """The server's own, and its children."""
+        if self._process is None or not self.alive:
+            return []
+        return [self._process.pid, *_children(self._process.pid)]
 
     @property
     def log(self) -> str:

@@ -14,27 +14,34 @@ Fault = Literal["", "lose the request", "lose the reply"]
 
 class Proxy:
     """Forwards bytes. `fault` befalls the next connection on which the client
-    says something, once; its connection is closed by it."""
+    says something, once; its connection is closed by it. `host` is where it listens."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, host: str = "127.0.0.1") -> None:
         self._parts = conninfo.conninfo_to_dict(dsn)
         self._server: asyncio.Server | None = None
         self._passing = asyncio.Event()
         self._passing.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._host = host
         self.fault: Fault = ""
+        self.delay_s = 0.0
+        """How much later everything arrives."""
         self.requests = asyncio.Event()
         """Set when a client says something."""
 
     @property
-    def dsn(self) -> str:
+    def port(self) -> int:
         assert self._server is not None
-        port = self._server.sockets[0].getsockname()[1]
-        return conninfo.make_conninfo("", **{**self._parts, "host": "127.0.0.1", "port": port})
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def dsn(self) -> str:
+        return conninfo.make_conninfo("", **{**self._parts, "host": self._host, "port": self.port})
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self._host, 0)
 
     def swallow(self) -> None:
         """Forward nothing any more, and keep every connection."""
@@ -89,6 +96,8 @@ class Proxy:
 
     async def _pump(self, reader: asyncio.StreamReader, pass_on: Callable[[bytes], None]) -> None:
         while data := await reader.read(65536):
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
             await self._passing.wait()
             pass_on(data)
         raise ConnectionResetError("the other side has closed")

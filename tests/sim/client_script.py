@@ -102,8 +102,7 @@ async def _act(world: World, client: Client, handle: Handle, job: Job, act: Act)
         await _ACTS[act.kind](world, client, handle, job, act)
     except WorkflowClosedError:
         world.trace.add(job.workflow_id, f"{act.kind} came too late")
-        if _request_id(job, act) in world.checkers.truth.by_run_id[handle.run_id].requests:
-            world.wrong("clients", f"{job.workflow_id}: a {act.kind} sent again is refused")
+        world.checkers.refused(handle.run_id, _request_id(job, act))
 
 
 def _request_id(job: Job, act: Act) -> str:

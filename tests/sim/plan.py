@@ -141,10 +141,10 @@ def _jobs(chance: random.Random, clients: int) -> tuple[Job, ...]:
     # Some seeds have workflows of a few shapes only, and so more of each.
     if chance.random() < 0.3:
         names = chance.sample(names, 3)
-    return tuple(_job(chance, number, chance.choice(names), clients) for number in range(count))
+    return tuple(draw_job(chance, number, chance.choice(names), clients) for number in range(count))
 
 
-def _job(chance: random.Random, number: int, name: str, clients: int) -> Job:
+def draw_job(chance: random.Random, number: int, name: str, clients: int) -> Job:
     n = chance.choice((1, 2, 3, 5, 8))
     if name == "fan_out" and chance.random() < 0.1:
         n = 120

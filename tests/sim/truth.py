@@ -93,10 +93,10 @@ class Truth:
     ) -> None:
         for group, ok in zip(batch.groups, applied, strict=True):
             for change in group.changes if ok else ():
-                run, events = self._take(change)
+                run, events = self.take_change(change)
                 tell(run, change, events)
 
-    def _take(self, change: RunChange) -> tuple[Run, list[Event]]:
+    def take_change(self, change: RunChange) -> tuple[Run, list[Event]]:
         created = change.created
         if created is not None:
             run = Run(created)

@@ -144,6 +144,12 @@ class Checkers:
         if problem:
             self._world.wrong("Results", f"{run}: {problem}")
 
+    def refused(self, run_id: str, request_id: str) -> None:
+        """A client was told that a request came too late."""
+        run = self.truth.by_run_id[run_id]
+        if request_id in run.requests:
+            self._world.wrong("clients", f"{run}: {request_id}, sent again, is refused")
+
     def step_recorded(self, run_id: str, name: str) -> bool:
         run = self.truth.by_run_id.get(run_id)
         return run is not None and name in run.steps

@@ -1,0 +1,13 @@
+"""What a worker serves; `CHAOS_LEDGER` names the file in which its code notes what runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.chaos.notebook import Writer
+from tests.chaos.shapes import ACTIVITIES, WORKFLOWS
+from tests.sim.ledger import open_ledger
+
+open_ledger(Writer(Path(os.environ["CHAOS_LEDGER"])))
+globals().update({function.__name__: function for function in (*WORKFLOWS, *ACTIVITIES)})
