@@ -17,6 +17,7 @@ from sched_cli.render import console
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from sched_cli.reload.on_break import OnBreak
     from sched_cli.reload.supervisor import Supervisor
     from sched_server import EngineServer
 
@@ -40,6 +41,7 @@ class DevServer:
     targets: tuple[str, ...]
     task_queue: str
     grace_s: float
+    on_break: OnBreak
     otlp_endpoint: str = ""
     """Empty: no spans."""
     check_determinism: bool = True
@@ -105,7 +107,7 @@ class DevServer:
             check_determinism=self.check_determinism,
         )
         next_step = f"sched workflow start {{name}} --input VALUE --wait{engine}"
-        supervisor = Supervisor(options, WorkerNews(next_step=next_step))
+        supervisor = Supervisor(options, WorkerNews(next_step=next_step), on_break=self.on_break)
         supervisor.start()
         return supervisor
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sched_cli.reload.on_break import OnBreak
+
 DEFAULT_PORT = 50051
 DEFAULT_METRICS_PORT = 9090
 DEFAULT_ENGINE = f"localhost:{DEFAULT_PORT}"
@@ -70,6 +72,14 @@ GraceOption = Annotated[
         min=0,
         envvar="SCHED_SHUTDOWN_GRACE_SECONDS",
         help="How long running activities may take to finish after SIGTERM or a reload.",
+    ),
+]
+OnBreakOption = Annotated[
+    OnBreak,
+    typer.Option(
+        "--on-break",
+        envvar="SCHED_ON_BREAK",
+        help="What a reload does when open workflows would break on the new code.",
     ),
 ]
 MetricsPortOption = Annotated[

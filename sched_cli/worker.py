@@ -10,11 +10,15 @@ from sched_cli import logs
 from sched_cli.reload.protocol import ChildReport, WorkerOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from sched_cli.apps import App
     from sched_cli.loops import StopRequest
     from sched_sdk import Worker
+
+    Beside = Callable[
+        [Worker, StopRequest, Callable[[], Awaitable[None]]], Coroutine[None, None, None]
+    ]
 
 logger = logging.getLogger("sched.worker")
 
@@ -31,6 +35,7 @@ async def serve_app(
     report: Callable[[ChildReport], None],
     *,
     metrics_port_comes: bool = False,
+    beside: Beside | None = None,
 ) -> None:
     """Serve until `stop` is requested; `report` hears of every change of state.
 
@@ -39,12 +44,15 @@ async def serve_app(
     engine and runs again elsewhere.
 
     `metrics_port_comes`: wait for the metrics port if it is taken, instead of
-    raising UsageError.
+    raising UsageError. `beside` runs beside the worker until that ends; it is given
+    the worker, the stop request, and what lets go of the metrics port.
     """
     from sched_cli.tracing import traced
 
     async with traced(options.otlp_endpoint):
-        await _serve(app, options, stop, report, metrics_port_comes=metrics_port_comes)
+        await _serve(
+            app, options, stop, report, metrics_port_comes=metrics_port_comes, beside=beside
+        )
 
 
 async def _serve(
@@ -54,6 +62,7 @@ async def _serve(
     report: Callable[[ChildReport], None],
     *,
     metrics_port_comes: bool,
+    beside: Beside | None,
 ) -> None:
     from sched_sdk import Worker
 
@@ -78,15 +87,23 @@ async def _serve(
     running = asyncio.create_task(worker.run(), name="worker")
     telling = asyncio.create_task(_tell_when_ready(worker, app, report))
     stopping = asyncio.create_task(_stop_when_asked(worker, running, stop, report))
+    helping = [telling, stopping]
+    if beside is not None:
+
+        async def close_metrics() -> None:
+            if metrics is not None:
+                await metrics.close()
+
+        helping.append(asyncio.create_task(beside(worker, stop, close_metrics)))
     try:
         await running
     except asyncio.CancelledError:
         if not stop.requested:
             raise
     finally:
-        telling.cancel()
-        stopping.cancel()
-        await asyncio.wait([telling, stopping])
+        for task in helping:
+            task.cancel()
+        await asyncio.wait(helping)
         if metrics is not None:
             await metrics.close()
 

@@ -12,9 +12,11 @@ from sched_cli.options import (
     CheckDeterminismOption,
     GraceOption,
     MetricsPortOption,
+    OnBreakOption,
     OtlpEndpointOption,
     TaskQueueOption,
 )
+from sched_cli.reload.on_break import OnBreak
 
 DEFAULT_DATABASE = ".sched/dev.db"
 
@@ -53,6 +55,7 @@ def dev(
         ),
     ] = False,
     task_queue: TaskQueueOption = "default",
+    on_break: OnBreakOption = OnBreak.ROUTE,
     grace: GraceOption = 8.0,
     check_determinism: CheckDeterminismOption = True,
 ) -> None:
@@ -74,6 +77,7 @@ def dev(
             targets=tuple(app or ()),
             task_queue=task_queue,
             grace_s=grace,
+            on_break=on_break,
             otlp_endpoint=otlp_endpoint,
             check_determinism=check_determinism,
         )
@@ -89,6 +93,7 @@ def dev(
         targets=tuple(app or ()),
         task_queue=task_queue,
         grace_s=grace,
+        on_break=on_break,
         otlp_endpoint=otlp_endpoint,
         check_determinism=check_determinism,
     )

@@ -13,9 +13,11 @@ from sched_cli.options import (
     EngineOption,
     GraceOption,
     MetricsPortOption,
+    OnBreakOption,
     OtlpEndpointOption,
     TaskQueueOption,
 )
+from sched_cli.reload.on_break import OnBreak
 
 if TYPE_CHECKING:
     from sched_cli.reload.protocol import WorkerOptions
@@ -30,6 +32,7 @@ def worker(
         bool, typer.Option("--reload", envvar="SCHED_RELOAD", help="Follow the edits of the code.")
     ] = False,
     task_queue: TaskQueueOption = "default",
+    on_break: OnBreakOption = OnBreak.ROUTE,
     grace: GraceOption = 8.0,
     engine: EngineOption = DEFAULT_ENGINE,
     metrics_port: MetricsPortOption = None,
@@ -57,7 +60,7 @@ def worker(
         otlp_endpoint=checked_endpoint(otlp_endpoint),
         check_determinism=check_determinism,
     )
-    loops.run(_run_with_reload(options) if reload else _run(options))
+    loops.run(_run_with_reload(options, on_break) if reload else _run(options))
 
 
 async def _run(options: WorkerOptions) -> None:
@@ -73,13 +76,13 @@ async def _run(options: WorkerOptions) -> None:
         await serve_app(app, options, stop, news.hear)
 
 
-async def _run_with_reload(options: WorkerOptions) -> None:
+async def _run_with_reload(options: WorkerOptions, on_break: OnBreak) -> None:
     from sched_cli import loops
     from sched_cli.reload.supervisor import Supervisor
     from sched_cli.render.worker_news import WorkerNews
 
     with loops.stop_on_signals() as stop:
-        supervisor = Supervisor(options, WorkerNews())
+        supervisor = Supervisor(options, WorkerNews(), on_break=on_break)
         supervisor.start()
         await stop.wait()
         await stop.carry_out(

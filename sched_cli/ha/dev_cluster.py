@@ -25,6 +25,8 @@ from sched_cli.render import console
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
+    from sched_cli.reload.on_break import OnBreak
+
 STATE = Path(".sched") / "ha"
 _LAST_PORT = 65_535
 
@@ -39,6 +41,7 @@ class DevCluster:
     targets: tuple[str, ...]
     task_queue: str
     grace_s: float
+    on_break: OnBreak
     otlp_endpoint: str = ""
     """Empty: no spans."""
     check_determinism: bool = True
@@ -100,7 +103,7 @@ class DevCluster:
             check_determinism=self.check_determinism,
         )
         next_step = f"sched workflow start {{name}} --input VALUE --wait --engine {addresses}"
-        supervisor = Supervisor(options, WorkerNews(next_step=next_step))
+        supervisor = Supervisor(options, WorkerNews(next_step=next_step), on_break=self.on_break)
         supervisor.start()
         return supervisor
 

@@ -52,6 +52,7 @@ def _serve(app: App, options: WorkerOptions, link: SupervisorLink) -> None:
     import asyncio
 
     from sched_cli import loops
+    from sched_cli.reload.orders import Orders
     from sched_cli.worker import serve_app
 
     async def serve() -> None:
@@ -66,8 +67,13 @@ def _serve(app: App, options: WorkerOptions, link: SupervisorLink) -> None:
                 os._exit(1)
 
             link.when_gone = stop_or_exit
+            orders = Orders(link, options.engine)
+            if options.waits and not await orders.told_to_serve(stop):
+                return
             # The process with the code from before may still have the port.
-            await serve_app(app, options, stop, link.report, metrics_port_comes=True)
+            await serve_app(
+                app, options, stop, link.report, metrics_port_comes=True, beside=orders.obey
+            )
 
     loops.run(serve())
 

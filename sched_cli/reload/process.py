@@ -81,6 +81,11 @@ class ChildProcess(Generic[ReportT]):
         threading.Thread(target=wait, name=f"child-{self.pid}", daemon=True).start()
         return await exited
 
+    def tell(self, line: bytes) -> None:
+        """Send it a line; nothing happens if it is gone."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(line)
+
     def finish(self) -> None:
         """Let it finish what it has in hand, then exit."""
         self._process.send_signal(signal.SIGTERM)

@@ -1,14 +1,20 @@
 """Keeps a worker running on the newest code that works.
 
 At any time at most one child *serves*, at most one is *starting* on newer code,
-and any number are *leaving* (finishing what they had in hand):
+a few *keep* the workflows that newer code would break, and any number are
+*leaving* (finishing what they had in hand):
 
     what happens            what the supervisor does
     ──────────────────────  ─────────────────────────────────────────────────────
-    an edit                 drop the starting child, start another
-    starting child ready    it serves; the one before is asked to leave
+    an edit                 drop the starting child, start another, try the code
+                            on open workflows (`Gate`)
+    the gate opens          the starting child connects
+    starting child ready    it serves; the one before is asked to leave, or keeps
+                            what would break; others that keep what fits leave
     starting child failed   show why; the one before goes on serving
-    serving child died      start another, after a pause that grows
+    serving child died      start another, after a pause that grows; one that
+                            stands at the gate serves at once
+    keeping child exits     nothing, or say what it kept: newer code gets it
     leaving child exits     nothing
     leaving child too slow  kill it
 
@@ -18,11 +24,16 @@ Everything that happens is handled in one event loop, one thing at a time.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import signal
 from typing import TYPE_CHECKING, Protocol
 
+from sched_cli.reload.gate import Gate, GateAnnouncer
+from sched_cli.reload.keepers import Keepers
+from sched_cli.reload.on_break import OnBreak
 from sched_cli.reload.process import ChildProcess
-from sched_cli.reload.protocol import ChildReport
+from sched_cli.reload.protocol import ChildReport, Order
+from sched_cli.reload.verdict import CheckOptions
 from sched_cli.reload.watch import EditWatcher
 from sched_cli.targets import find_targets
 
@@ -31,6 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sched_cli.reload.protocol import WorkerOptions
+    from sched_cli.reload.verdict import Break
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
@@ -38,11 +50,13 @@ _LONGEST_PAUSE_S = 10.0
 _SETTLED_AFTER_S = 30.0
 # Beyond the grace period of a child, before it is killed.
 _PATIENCE_S = 1.5
+# Open workflows of one type tend to break in the same way.
+_CHECKED_OF_EACH_TYPE = 20
 
 Worker = ChildProcess[ChildReport]
 
 
-class Announcer(Protocol):
+class Announcer(GateAnnouncer, Protocol):
     """Tells people what the supervisor does."""
 
     def serving(self, report: ChildReport, *, reloaded: bool, seconds: float) -> None:
@@ -60,6 +74,12 @@ class Announcer(Protocol):
     def leaving(self, *, grace_s: float) -> None:
         """A process that was asked to go still finishes what it has in hand."""
 
+    def fits_again(self, released: Sequence[Break]) -> None:
+        """The new code goes on with these, which old code had kept."""
+
+    def keeper_ended(self, kept: Sequence[Break], *, how: str) -> None:
+        """Old code that kept these is gone; `how` it died, or empty: they are over."""
+
     def problem(self, message: str) -> None:
         """Something else that people should know."""
 
@@ -71,8 +91,15 @@ class Supervisor:
     the running event loop.
     """
 
-    def __init__(self, options: WorkerOptions, announcer: Announcer) -> None:
+    def __init__(
+        self,
+        options: WorkerOptions,
+        announcer: Announcer,
+        *,
+        on_break: OnBreak = OnBreak.ROUTE,
+    ) -> None:
         self._options = options
+        self._on_break = on_break
         self._announcer = announcer
         self._loop = asyncio.get_running_loop()
         self._watcher = EditWatcher(
@@ -83,6 +110,10 @@ class Supervisor:
         self._serving: Worker | None = None
         self._starting: Worker | None = None
         self._leaving: set[Worker] = set()
+        self._keepers = Keepers()
+        self._gate: Gate | None = None
+        self._serves: tuple[str, ...] = ()
+        """The workflow types of the code that serves."""
         self._reloading = False
         self._failed: set[Worker] = set()
         self._pause_s = _FIRST_PAUSE_S
@@ -100,6 +131,7 @@ class Supervisor:
         self._stopped = True
         self._watcher.stop()
         self._cancel_restart()
+        self._close_gate()
         children = self._children()
         for child in children:
             if gently and child is not self._starting:
@@ -118,6 +150,7 @@ class Supervisor:
 
     def kill(self) -> None:
         """End every child without a last word."""
+        self._close_gate()
         for child in self._children():
             child.kill()
 
@@ -129,7 +162,7 @@ class Supervisor:
         self._announcer.edited(files)
         self._reloading = True
         self._pause_s = _FIRST_PAUSE_S
-        self._start_child()
+        self._start_child(checked=self._on_break is not OnBreak.IGNORE)
 
     def _on_report(self, child: Worker, report: ChildReport) -> None:
         if self._stopped:
@@ -138,9 +171,21 @@ class Supervisor:
             self._announcer.leaving(grace_s=self._options.grace_s)
         elif report.state == "failed":
             self._failed.add(child)
+            if child is self._starting:
+                self._close_gate()
             if child not in self._leaving:
                 self._announcer.failed(report.message, old_code_serves=self._old_code_serves())
-        elif child is self._starting:
+        elif report.state == "keeping":
+            if self._gate is not None and child is self._serving:
+                self._gate.kept()
+        elif child is not self._starting:
+            return
+        elif report.state == "loaded":
+            if self._gate is None:
+                child.tell(Order("serve").encode())
+            else:
+                self._gate.child_loaded()
+        else:
             self._take_over(child, report)
 
     def _take_over(self, child: Worker, report: ChildReport) -> None:
@@ -148,17 +193,40 @@ class Supervisor:
         seconds = self._loop.time() - child.started_at
         self._announcer.serving(report, reloaded=self._reloading, seconds=seconds)
         self._reloading = False
+        self._serves = tuple(report.workflows)
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.close()
         if before is not None:
-            before.finish()
-            self._leave(before, self._options.grace_s + _PATIENCE_S)
+            if gate is not None and gate.stays:
+                self._keepers.add(before, gate.stays)
+            else:
+                self._finish(before)
+        if gate is not None and gate.verdict is not None:
+            self._release(gate.verdict.fitting)
+
+    def _release(self, fitting: frozenset[str]) -> None:
+        released, idle = self._keepers.release(fitting)
+        if released:
+            self._announcer.fits_again(released)
+        for keeper in idle:
+            self._finish(keeper)
+
+    def _finish(self, child: Worker) -> None:
+        child.finish()
+        self._leave(child, self._options.grace_s + _PATIENCE_S)
 
     def _on_exit(self, child: Worker, code: int) -> None:
         was_starting, was_serving = child is self._starting, child is self._serving
         has_said_why = child in self._failed
         self._failed.discard(child)
         self._leaving.discard(child)
+        kept = self._keepers.gone(child)
+        if kept is not None and not self._stopped:
+            self._announcer.keeper_ended(kept, how=ending(code) if code else "")
         if was_starting:
             self._starting = None
+            self._close_gate()
         if was_serving:
             self._serving = None
         if self._stopped or not (was_starting or was_serving):
@@ -173,24 +241,55 @@ class Supervisor:
             )
         elif self._starting is not None:
             self._announcer.crashed(ending(code), restart_in_s=0)
+            if self._gate is not None:
+                self._gate.stays = ()
+                self._gate.open()
         else:
             self._start_later(child, ending(code))
 
     # -- children ----------------------------------------------------------------------
 
-    def _start_child(self) -> None:
+    def _start_child(self, *, checked: bool = False) -> None:
+        """`checked`: what serves goes on until the code was tried on open workflows."""
         self._cancel_restart()
+        self._close_gate()
+        serving = self._serving if checked and self._old_code_serves() else None
         if self._starting is not None:
             # Not ready, so it has nothing in hand.
             self._starting.hang_up()
             self._leave(self._starting, _PATIENCE_S)
         self._starting = ChildProcess(
             "sched_cli.reload.child",
-            self._options.encode(),
+            dataclasses.replace(self._options, waits=serving is not None).encode(),
             decode=ChildReport.decode,
             on_report=self._on_report,
             on_exit=self._on_exit,
         )
+        if serving is not None:
+            self._gate = Gate(
+                self._starting,
+                serving,
+                self._keepers,
+                self._check_options(),
+                self._on_break,
+                self._announcer,
+            )
+
+    def _check_options(self) -> CheckOptions:
+        options = self._options
+        return CheckOptions(
+            targets=options.targets,
+            engine=options.engine,
+            task_queue=options.task_queue,
+            workflow_types=self._serves,
+            kept=self._keepers.runs,
+            newest=_CHECKED_OF_EACH_TYPE,
+        )
+
+    def _close_gate(self) -> None:
+        if self._gate is not None:
+            self._gate.close()
+            self._gate = None
 
     def _start_later(self, child: Worker, how: str) -> None:
         if self._loop.time() - child.started_at > _SETTLED_AFTER_S:
@@ -218,7 +317,11 @@ class Supervisor:
 
     def _children(self) -> list[Worker]:
         current = (self._serving, self._starting)
-        return [*self._leaving, *(child for child in current if child is not None)]
+        return [
+            *self._leaving,
+            *self._keepers.children,
+            *(child for child in current if child is not None),
+        ]
 
 
 def ending(code: int) -> str:

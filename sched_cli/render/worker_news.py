@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from sched_cli.render import reload_news
 from sched_cli.render.console import labelled
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sched_cli.reload.protocol import ChildReport
+    from sched_cli.reload.verdict import Break, Verdict
 
 _SHOWN_FILES = 3
 
@@ -66,6 +68,37 @@ class WorkerNews:
     def leaving(self, *, grace_s: float) -> None:
         """A process that was asked to go still finishes what it has in hand."""
         labelled("worker", f"the old code finishes what is running (at most {grace_s:g} s)", "dim")
+
+    def fits(self, verdict: Verdict) -> None:
+        """Nothing that was looked at would break."""
+        note = reload_news.incomplete(verdict)
+        if note:
+            labelled("reload", note, "yellow")
+        elif verdict.open_runs:
+            fitting = reload_news.workflows(verdict.open_runs, "open ")
+            labelled("reload", f"the new code fits {fitting}", "dim")
+
+    def breaks(self, verdict: Verdict, *, held: bool, too_many: bool) -> None:
+        """Something would break."""
+        report = reload_news.breaks_report(verdict, held=held, too_many=too_many)
+        labelled("reload", report, "yellow")
+
+    def fits_again(self, released: Sequence[Break]) -> None:
+        """The new code goes on with what old code had kept."""
+        names = reload_news.names(released)
+        labelled("reload", f"the new code goes on with {names} too", "green")
+
+    def keeper_ended(self, kept: Sequence[Break], *, how: str) -> None:
+        """Old code that kept these is gone."""
+        names = reload_news.names(kept)
+        if not how:
+            labelled("worker", f"the old code has ended; what it kept is over ({names})", "dim")
+            return
+        message = (
+            f"the process with the old code {how}; the new code gets\nwhat it kept: {names}.\n"
+            "What does not fit waits until the code does; see sched why ID."
+        )
+        labelled("error", message, "red")
 
     def problem(self, message: str) -> None:
         """Something else that people should know."""
