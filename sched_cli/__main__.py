@@ -1,6 +1,9 @@
 """`python -m sched_cli` is `sched`."""
 
-from sched_cli.main import run
+try:
+    from sched_cli.main import run
+except KeyboardInterrupt:  # Ctrl-C while Python still reads its modules
+    raise SystemExit(130) from None
 
 if __name__ == "__main__":
     run()
