@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from sched_server.leadership.port import Leadership
+    from sched_server.machine import Machine
     from sched_server.queue.port import TaskQueue
     from sched_server.settings import EngineSettings
     from sched_server.store.port import Store
@@ -26,7 +27,7 @@ class Backend(Protocol):
         """A queue for one term; the store is open."""
         ...
 
-    def leadership(self, address: str) -> Leadership:
+    def leadership(self, address: str, machine: Machine) -> Leadership:
         """A candidacy for one term."""
         ...
 
@@ -45,7 +46,7 @@ class SqliteBackend:
     def queue(self) -> TaskQueue:
         return _queue_of(self._settings, self.store.cluster_id)
 
-    def leadership(self, address: str) -> Leadership:
+    def leadership(self, address: str, machine: Machine) -> Leadership:  # noqa: ARG002 - a file has no lease
         from sched_server.leadership.file import FileLeadership
 
         return FileLeadership(address)
@@ -69,12 +70,15 @@ class PostgresBackend:
     def queue(self) -> TaskQueue:
         return _queue_of(self._settings, self.store.cluster_id)
 
-    def leadership(self, address: str) -> Leadership:
+    def leadership(self, address: str, machine: Machine) -> Leadership:
         from sched_server.leadership.postgres import PostgresLeadership
 
         settings = self._settings
         return PostgresLeadership(
-            settings.postgres_dsn, address=address, lock_key=settings.lock_key
+            settings.postgres_dsn,
+            address=address,
+            lock_key=settings.lock_key,
+            clock=machine.lease_clock,
         )
 
 

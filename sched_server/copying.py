@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from sched_server.engine import Engine
     from sched_server.execution import Execution
-    from sched_server.store.port import RunRow
 
 _ROUNDS = 100
 _PAGE_EVENTS = 2_000
@@ -64,9 +63,17 @@ async def begin_copy(engine: Engine, request: CopyRequest) -> Copy:
     target_id = request.workflow_id
     if request.fork:
         target_id = request.new_workflow_id or _forked_id(request.request_id)
-    earlier = await engine.store.find_start(target_id, request.request_id)
-    if earlier is not None:
-        return await _done_before(engine, earlier)
+    await engine.turns.take(target_id)
+    try:
+        earlier = await engine.store.find_start(target_id, request.request_id)
+        if earlier is not None:
+            return await _done_before(engine, earlier.run_key)
+        return await _copy(engine, request, target_id)
+    finally:
+        engine.turns.give_back(target_id)
+
+
+async def _copy(engine: Engine, request: CopyRequest, target_id: str) -> Copy:
     source = await engine.lookup.execution(request.workflow_id, request.run_id)
     history: list[EventRow] = []
     for _ in range(_ROUNDS):
@@ -78,7 +85,14 @@ async def begin_copy(engine: Engine, request: CopyRequest) -> Copy:
         await _read_on(engine, source, history)
         rival = await engine.current(target_id)
         if rival is not None and (request.fork or rival is not source):
+            await engine.group.settled(rival)  # a refusal, too, tells only what is durable
+            if rival.state.start_request_id == request.request_id:
+                return await _done_before(engine, rival.run_key)  # sent twice; that was faster
             raise _taken(rival)
+        # One whose asker went away may have been made before it was our turn.
+        earlier = await engine.store.find_start(target_id, request.request_id)
+        if earlier is not None:
+            return await _done_before(engine, earlier.run_key)
         unchanged = source.settled and not source.dropped
         if not unchanged or len(history) != source.state.last_event_id:
             continue  # more has come meanwhile
@@ -164,17 +178,17 @@ async def _read_on(engine: Engine, source: Execution, history: list[EventRow]) -
         )
 
 
-async def _done_before(engine: Engine, row: RunRow) -> Copy:
-    first = await engine.store.read_history(row.run_key, after_event_id=0, limit=1, max_bytes=1)
+async def _done_before(engine: Engine, run_key: int) -> Copy:
+    first = await engine.store.read_history(run_key, after_event_id=0, limit=1, max_bytes=1)
     started = decode_event(first[0].data).attributes
     assert isinstance(started, e.WorkflowStarted)
     if started.origin is None:
         raise Rejection(
             "INVALID_ARGUMENT",
-            f"request id {started.request_id!r} has started workflow {row.workflow_id!r}; use "
+            f"request id {started.request_id!r} has started workflow {started.workflow_id!r}; use "
             "another one",
         )
-    return Copy(row.workflow_id, row.run_id, started.origin)
+    return Copy(started.workflow_id, started.run_id, started.origin)
 
 
 def _forked_id(request_id: str) -> str:

@@ -31,6 +31,7 @@ from sched_server.observability.measures import Measures
 from sched_server.queries import Queries
 from sched_server.sessions import Sessions
 from sched_server.shard_group import ShardGroup
+from sched_server.turns import Turns
 from sched_server.workers import WorkerRegistry
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class Engine:
         self.lookup = Lookup(self.group)
         self.sessions = Sessions(self.group)
         self.queries = Queries(self.group, self.workers, settings.api_limits)
+        self.turns = Turns()
+        """Of workflow ids under which a run may be begun."""
 
     async def open(self, address: str) -> None:
         await self.group.open(address)
@@ -116,6 +119,15 @@ class Engine:
 
         Returns the run and whether it was started by this very call.
         """
+        await self.turns.take(request.workflow_id)
+        try:
+            return await self._start(request, conflict)
+        finally:
+            self.turns.give_back(request.workflow_id)
+
+    async def _start(
+        self, request: StartWorkflow, conflict: IdConflict
+    ) -> tuple[Execution | RunRow, bool]:
         for _ in range(_START_ROUNDS):
             current, newest = await self._current(request.workflow_id)
             known = current is not None and current.state.start_request_id == request.request_id

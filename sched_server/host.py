@@ -90,6 +90,9 @@ class EngineHost:
         self._address = address
         self._on_change = on_change
         self._machine = Machine() if machine is None else machine
+        self.wall_us = self._machine.wall_us
+        """The time of day, for people."""
+        self.started_us = self.wall_us()
         self._tracing = tracing
         self._engine: Engine | None = None
         self._leadership: Leadership | None = None
@@ -175,7 +178,7 @@ class EngineHost:
 
     async def _term(self) -> None:
         self._over.clear()
-        leadership = self._leadership = self._backend.leadership(self._address)
+        leadership = self._leadership = self._backend.leadership(self._address, self._machine)
         leadership.on_lost(self._lost)
         await leadership.campaign()
         self._stand(Role.RECOVERING)

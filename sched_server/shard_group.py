@@ -43,7 +43,7 @@ from sched_server.store.port import (
     TaskKey,
 )
 from sched_server.timers import TimerService
-from sched_server.upkeep import reconcile, revive, watch_overdue_tasks
+from sched_server.upkeep import Revivals, reconcile, watch_overdue_tasks
 from sched_server.watchers import Watchers
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ class ShardGroup:
             measures=measures,
             monotonic=machine.monotonic,
         )
+        self._revivals = Revivals(self)
         self._next_run_key = 0
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._vital: set[asyncio.Task[Any]] = set()
@@ -383,11 +384,13 @@ class ShardGroup:
         if any(pending.change.created is not None for pending in waiting):
             return
         closing = any(pending.change.closed_status for pending in waiting)
-        self.spawn(revive(self, execution.run_key, closing=closing))
+        self._revivals.begin(execution.run_key, closing=closing)
 
     # ------------------------------------------------------------ due
 
     async def _fire(self, run_key: int, kind: TimerKind, seq: int) -> None:
+        if run_key in self._revivals:
+            return  # or it would fire before one that was due earlier; it comes back, too
         execution = await self.load(run_key)
         # Of a term that is over it is left to the next leader, who has its row.
         if execution is not None and not self.closed:

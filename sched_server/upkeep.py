@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from sched_server.core.values import Status
@@ -12,9 +13,10 @@ from sched_server.observability.log_fields import about
 from sched_server.store.port import StoreError
 
 if TYPE_CHECKING:
+    from sched_server.execution import Execution
     from sched_server.shard_group import ShardGroup
 
-__all__ = ["reconcile", "revive", "watch_overdue_tasks"]
+__all__ = ["Revivals", "reconcile", "watch_overdue_tasks"]
 
 logger = logging.getLogger("sched.engine")
 
@@ -47,22 +49,49 @@ async def reconcile(group: ShardGroup) -> None:
             logger.warning("waiting tasks could not be read: %s", error)
 
 
-async def revive(group: ShardGroup, run_key: int, *, closing: bool) -> None:
-    """Put a dropped run's timers and tasks back from its rows. `closing`: what
-    failed would have closed it, and perhaps it was written all the same."""
-    while True:
+class Revivals:
+    """Runs that a failed commit has thrown out of memory, until their timers and
+    tasks are put back from the rows."""
+
+    def __init__(self, group: ShardGroup) -> None:
+        self._group = group
+        self._under_way: Counter[int] = Counter()
+
+    def __contains__(self, run_key: int) -> bool:
+        return run_key in self._under_way
+
+    def begin(self, run_key: int, *, closing: bool) -> None:
+        """`closing`: what failed would have closed it, and perhaps it was written
+        all the same."""
+        self._under_way[run_key] += 1
+        self._group.spawn(self._revive(run_key, closing=closing))
+
+    async def _revive(self, run_key: int, *, closing: bool) -> None:
         try:
-            execution = await group.load(run_key)
-            if execution is None:
-                return
-            if execution.state.status is not Status.RUNNING:
-                if closing and group.tracing is not None:
-                    group.tracing.closed(execution.state)
-                return
-            for row in await group.store.read_timers(run_key):
-                group.timers.set(run_key, row.kind, row.seq, row.due_us)
-            break
-        except StoreError as error:
-            logger.warning("run %d could not be reloaded, trying again: %s", run_key, error)
-            await asyncio.sleep(0.5)
-    group.dispatcher.hand_out_waiting(execution)
+            execution = await self._restored(run_key, closing=closing)
+        finally:
+            self._under_way[run_key] -= 1
+            if not self._under_way[run_key]:
+                del self._under_way[run_key]
+        if execution is not None:
+            self._group.dispatcher.hand_out_waiting(execution)
+
+    async def _restored(self, run_key: int, *, closing: bool) -> Execution | None:
+        """The run with its timers; None if it needs none any more."""
+        group = self._group
+        while True:
+            try:
+                execution = await group.load(run_key)
+                if execution is None:
+                    return None
+                if execution.state.status is not Status.RUNNING:
+                    if closing and group.tracing is not None:
+                        group.tracing.closed(execution.state)
+                    return None
+                for row in await group.store.read_timers(run_key):
+                    group.timers.set(run_key, row.kind, row.seq, row.due_us)
+            except StoreError as error:
+                logger.warning("run %d could not be reloaded, trying again: %s", run_key, error)
+                await asyncio.sleep(0.5)
+            else:
+                return execution

@@ -29,7 +29,8 @@ from psycopg.types.numeric import Float8, Int4, Int8
 
 from sched_server.leadership import statements as sql
 from sched_server.leadership.port import CandidateInfo, LeaderInfo, Leadership
-from sched_server.leadership.silence import Silence, lease_clock
+from sched_server.leadership.silence import Silence
+from sched_server.machine import lease_clock
 from sched_server.store.port import StoreRefusedError, StoreUnavailableError
 from sched_server.store.postgres.connection import (
     DEFAULT_SCHEMA,
@@ -93,6 +94,7 @@ class PostgresLeadership(Leadership):
         lock_key: int = DEFAULT_LOCK_KEY,
         renew_every_s: float = 0.5,
         lease_s: float = 3.0,
+        clock: Callable[[], float] = lease_clock,
     ) -> None:
         self._connector = Connector(dsn, schema=schema)
         self._address = address
@@ -100,6 +102,7 @@ class PostgresLeadership(Leadership):
         self._key = Int8(_signed(lock_key + shard_group))
         self._renew_every_s = renew_every_s
         self._lease_s = lease_s
+        self._clock = clock
         self._trust_s = lease_s * 5 / 6
         self._observer: AsyncConnection | None = None
         self._observer_turn = asyncio.Lock()
@@ -204,7 +207,7 @@ class PostgresLeadership(Leadership):
         if row is None:
             return  # free again
         pid, start, application, counter, address, is_candidate = row
-        now = lease_clock()
+        now = self._clock()
         if silence.observe((pid, start, counter), now) < self._lease_s:
             return
         silence.begin(now)
@@ -237,7 +240,7 @@ class PostgresLeadership(Leadership):
         return f"{(key - self._group) % (1 << 64):#x}"
 
     async def _seize(self, session: _Session) -> None:
-        began = lease_clock()
+        began = self._clock()
         row = [self._group, Int4(session.pid), session.start, self._address]
         await session.connection.execute(sql.SEIZE, row)
         self._epoch = 0
@@ -256,7 +259,7 @@ class PostgresLeadership(Leadership):
         await self._confirmed
 
     def holds(self) -> bool:
-        return lease_clock() < self._trusted_until
+        return self._clock() < self._trusted_until
 
     def on_lost(self, callback: Callable[[str], None]) -> None:
         self._callbacks.append(callback)
@@ -292,7 +295,7 @@ class PostgresLeadership(Leadership):
             self._wake.clear()
 
     async def _renew(self, session: _Session) -> None:
-        began = lease_clock()
+        began = self._clock()
         left_s = self._trusted_until - began
         if left_s <= 0:
             raise _LostError(f"this engine stood still for more than {self._trust_s:g} s")

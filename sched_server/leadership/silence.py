@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
-__all__ = ["Silence", "lease_clock"]
-
-if hasattr(time, "CLOCK_BOOTTIME"):
-
-    def lease_clock() -> float:
-        """Seconds; goes on while the process is stopped and the machine sleeps."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-else:
-
-    def lease_clock() -> float:
-        """Seconds; goes on while the process is stopped."""
-        return time.monotonic()
+__all__ = ["Silence"]
 
 
 class Silence:

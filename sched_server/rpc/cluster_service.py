@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from typing import TYPE_CHECKING, Any
 
 from sched_sdk.api.v1 import cluster_service_pb2 as pb
@@ -24,7 +23,6 @@ API = "v1"
 class ClusterService(rpc.ClusterServiceServicer):
     def __init__(self, host: EngineHost) -> None:
         self._host = host
-        self._started_us = time.time_ns() // 1_000
 
     async def GetVersion(  # noqa: N802 - the API's name
         self,
@@ -52,14 +50,14 @@ class ClusterService(rpc.ClusterServiceServicer):
             role=int(standing.role),  # type: ignore[arg-type]  # an int on the wire
             version=__version__,
             store=host.backend.store.description,
-            started_time_us=self._started_us,
+            started_time_us=host.started_us,
             open_workflows=findings.open_runs,
             epoch=standing.epoch,
             leader_address=standing.leader,
             store_status=pb.StoreStatus(
                 connected=store.connected, last_error=store.last_error, warnings=store.warnings
             ),
-            clock=pb.ClockStatus(machine_time_us=time.time_ns() // 1_000),
+            clock=pb.ClockStatus(machine_time_us=host.wall_us()),
         )
         if leader is not None and leader.alive:
             response.leader_address, response.epoch = leader.address, leader.epoch

@@ -11,12 +11,12 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from sched_sdk.errors import (
-    ActivityNotFoundError,
     WorkflowAlreadyStartedError,
     WorkflowClosedError,
-    WorkflowFailedError,
 )
-from tests.sim.ledger import Acknowledged
+from tests.sim import copy_script, query_script
+from tests.sim.client_results import acknowledge, result
+from tests.sim.elsewhere_script import elsewhere
 
 if TYPE_CHECKING:
     from sched_sdk import Client, WorkflowHandle
@@ -42,10 +42,13 @@ async def run_job(world: World, client: Client, job: Job) -> None:
         await asyncio.sleep(0.3)
         other = await _start(world, client, job, "other", id_conflict=job.again)
         await _other_run(world, job, handle, other)
-    await _result(world, job, handle)
+    await result(world, job, handle)
     await asyncio.gather(*acts)
     if job.again == "after":
-        other = await _start(world, client, job, "other")
+        starts = (_start(world, client, job, "other") for _ in range(2))
+        other, same = await asyncio.gather(*starts)
+        if other.run_id != same.run_id:
+            world.wrong("clients", f"{job.workflow_id}: one start made two runs")
         await _other_run(world, job, handle, other)
     world.finished(job)
 
@@ -72,7 +75,7 @@ async def _start(
             await asyncio.sleep(0.2)
         else:
             if options.get("id_conflict") != "use_existing":
-                _acknowledge(world, "start", job, handle.run_id, request_id)
+                acknowledge(world, "start", job, handle.run_id, request_id)
             return handle
 
 
@@ -82,27 +85,21 @@ async def _other_run(world: World, job: Job, first: Handle, other: Handle) -> No
         return
     with contextlib.suppress(WorkflowClosedError):
         await other.terminate("enough", request_id=f"end-{job.workflow_id}")
-    await _result(world, job, other, checked=False)
-
-
-async def _result(world: World, job: Job, handle: Handle, *, checked: bool = True) -> None:
-    try:
-        value = await handle.result()
-        status = "COMPLETED"
-    except WorkflowFailedError as error:
-        value, status = str(error.__cause__), error.status
-    _acknowledge(world, "result", job, handle.run_id, status)
-    if checked:
-        world.checkers.outcome(job, handle.run_id, status, value)
+    await result(world, job, other, checked=False)
 
 
 async def _act(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
     await asyncio.sleep(act.after_s)
-    try:
-        await _ACTS[act.kind](world, client, handle, job, act)
-    except WorkflowClosedError:
-        world.trace.add(job.workflow_id, f"{act.kind} came too late")
-        world.checkers.refused(handle.run_id, _request_id(job, act))
+    while True:
+        try:
+            return await _ACTS[act.kind](world, client, handle, job, act)
+        except WorkflowClosedError:
+            world.trace.add(job.workflow_id, f"{act.kind} came too late")
+            world.checkers.refused(handle.run_id, _request_id(job, act))
+            successor = world.checkers.truth.successor(handle.run_id)
+            if not successor:
+                return None
+            handle = client.workflow(job.workflow_id, run_id=successor)
 
 
 def _request_id(job: Job, act: Act) -> str:
@@ -112,17 +109,17 @@ def _request_id(job: Job, act: Act) -> str:
 async def _signal(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
     request_id = _request_id(job, act)
     await handle.signal("item", act.value, request_id=request_id)
-    _acknowledge(world, "signal", job, handle.run_id, request_id)
+    acknowledge(world, "signal", job, handle.run_id, request_id)
 
 
 async def _cancel(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
     await handle.cancel("on purpose", request_id=_request_id(job, act))
-    _acknowledge(world, "cancel", job, handle.run_id, "")
+    acknowledge(world, "cancel", job, handle.run_id, "")
 
 
 async def _terminate(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
     await handle.terminate("on purpose", request_id=_request_id(job, act))
-    _acknowledge(world, "terminate", job, handle.run_id, "")
+    acknowledge(world, "terminate", job, handle.run_id, "")
 
 
 async def _describe(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
@@ -141,36 +138,21 @@ async def _follow(world: World, client: Client, handle: Handle, job: Job, act: A
     seen = [event.event_id async for event in handle.history(follow=True)]
     if seen != list(range(1, len(seen) + 1)):
         world.wrong("clients", f"{job.workflow_id}: the history followed has gaps: {seen}")
-    _acknowledge(world, "history", job, handle.run_id, str(len(seen)))
+    acknowledge(world, "history", job, handle.run_id, str(len(seen)))
 
 
 async def _list(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
-    runs = [info.run_id async for info in client.list_workflows(id_prefix=job.workflow_id)]
-    if handle.run_id not in runs:
-        world.wrong("clients", f"{job.workflow_id}: an acknowledged run is not listed")
-
-
-async def _elsewhere(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
-    """The attempt whose token is known may be over already: then another comes."""
-    refused = b""
-    while not world.checkers.truth.closed(handle.run_id):
-        token = world.ledger.tokens.get(job.workflow_id, b"")
-        if token and token != refused:
-            try:
-                await client.activity(token).complete(42)
-            except ActivityNotFoundError:
-                refused = token
-            else:
-                _acknowledge(world, "elsewhere", job, handle.run_id, "")
-                return
-        await asyncio.sleep(0.1)
-
-
-def _acknowledge(world: World, kind: str, job: Job, run_id: str, detail: str) -> None:
-    acknowledged = Acknowledged(kind, job.workflow_id, run_id, detail)
-    world.ledger.acknowledged.append(acknowledged)
-    world.trace.add(job.workflow_id, f"client knows: {kind} {detail}")
-    world.checkers.acknowledged(acknowledged)
+    """A run that was listed stays in the list, and closed once it was."""
+    before: dict[str, bool] = {handle.run_id: False}
+    for _ in range(3):
+        listed = client.list_workflows(id_prefix=job.workflow_id)
+        now = {info.run_id: info.status.closed async for info in listed}
+        gone = [run_id for run_id in before if run_id not in now]
+        reopened = [run_id for run_id, closed in before.items() if closed and not now.get(run_id)]
+        if gone or reopened:
+            world.wrong("clients", f"{job.workflow_id}: the list lost {gone}, reopened {reopened}")
+        before = now
+        await asyncio.sleep(0.3)
 
 
 _ACTS = {
@@ -180,5 +162,11 @@ _ACTS = {
     "describe": _describe,
     "follow": _follow,
     "list": _list,
-    "elsewhere": _elsewhere,
+    "elsewhere": elsewhere,
+    "reset": copy_script.reset,
+    "reset_newest": copy_script.reset_newest,
+    "fork": copy_script.fork,
+    "query": query_script.query,
+    "stack": query_script.stack,
+    "meddle": query_script.meddle,
 }

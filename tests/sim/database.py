@@ -16,8 +16,6 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from sched_server.store.port import (
     CommitBatch,
     StoreLease,
@@ -141,9 +139,10 @@ class Database:
     # --- transactions ------------------------------------------------------------------
 
     def acquire(self, shard_group: int, address: str) -> StoreLease:
-        lease = write.acquire(self.connection, shard_group, address, _impossible)
+        now_us = self.clock_us()
+        lease = write.acquire(self.connection, shard_group, address, now_us, _impossible)
         self.epoch = lease.epoch
-        return msgspec.structs.replace(lease, now_us=self.clock_us())
+        return lease
 
     def commit(self, batch: CommitBatch) -> list[bool]:
         if self.full:

@@ -28,10 +28,17 @@ _TRUST_S = _LEASE_S * 5 / 6
 
 
 class SimLeadership(Leadership):
-    def __init__(self, database: Database, process: Process, address: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        process: Process,
+        address: str,
+        clock: Callable[[], float],
+    ) -> None:
         self._database = database
         self._process = process
         self._address = address
+        self._clock = clock
         self._session: Session | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -61,11 +68,11 @@ class SimLeadership(Leadership):
             seen = await database.do(process, database.lock.watch)
             if seen is None:
                 continue
-            now = process.monotonic()
+            now = self._clock()
             if silence.observe(seen, now) >= _LEASE_S:
                 silence.begin(now)
                 await database.do(process, database.lock.depose, seen[0])
-        began = process.monotonic()
+        began = self._clock()
         await database.do(process, database.lock.seize, session)
         self._trusted_until = began + _TRUST_S
         self._renewing = asyncio.create_task(self._renew_until_lost(session))
@@ -79,7 +86,7 @@ class SimLeadership(Leadership):
         await self._confirmed
 
     def holds(self) -> bool:
-        return self._process.monotonic() < self._trusted_until
+        return self._clock() < self._trusted_until
 
     def on_lost(self, callback: Callable[[str], None]) -> None:
         self._callbacks.append(callback)
@@ -102,7 +109,7 @@ class SimLeadership(Leadership):
             self._lose(reason)
 
     async def _renew(self, session: Session) -> None:
-        began = self._process.monotonic()
+        began = self._clock()
         left_s = self._trusted_until - began
         if left_s <= 0:
             raise Lost("this engine stood still for too long")

@@ -43,7 +43,10 @@ class Ledger:
         """What a finished attempt said, and its dispatch number."""
         self.steps: Counter[tuple[str, str]] = Counter()
         self.tokens: dict[str, bytes] = {}
+        self.copies: dict[str, str] = {}
+        """The runs that resets and forks began, by request id."""
         self.acknowledged: list[Acknowledged] = []
+        self.fact_recorded: Callable[[str, str], bool] = lambda run_id, fact: True
         self.step_recorded: Callable[[str, str], bool] = lambda run_id, name: True
 
     def activity_began(self) -> int:
@@ -59,6 +62,12 @@ class Ledger:
         self.steps[run_id, name] += 1
         if after and not self.step_recorded(run_id, after):
             self.wrong(f"step {name} of run {run_id} began before {after} was durable")
+
+    def told(self, run_id: str, facts: list[str]) -> None:
+        """A query is answered with `facts`: all of them must be durable."""
+        for fact in facts:
+            if not self.fact_recorded(run_id, fact):
+                self.wrong(f"a query of run {run_id} was told {fact}, which is not durable")
 
 
 # Of the world that runs; there is one at a time, and activities have no other way to it.

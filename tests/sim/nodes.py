@@ -30,7 +30,7 @@ from tests.sim.loop import Process
 from tests.sim.queue import SimQueue
 from tests.sim.rpc import SimChannel, SimServer
 from tests.sim.store import SimStore
-from tests.sim.workflows import ACTIVITIES, BEFORE, WORKFLOWS
+from tests.sim.workflows import ACTIVITIES, workflows_of
 
 if TYPE_CHECKING:
     from sched_server.engine import Engine
@@ -100,6 +100,8 @@ class EngineNode(Node):
         )
         machine = Machine(
             monotonic=process.monotonic,
+            lease_clock=process.monotonic,
+            wall_us=world.database.clock_us,
             chance=random.Random(f"{plan.seed}/{self.name}/{self._lives}"),
         )
         backend = _Backend(world, process)
@@ -159,8 +161,9 @@ class _Backend:
     def queue(self) -> TaskQueue:
         return SimQueue(self._world.queue, self._process)
 
-    def leadership(self, address: str) -> Leadership:
-        return SimLeadership(self._world.database, self._process, address)
+    def leadership(self, address: str, machine: Machine) -> Leadership:
+        clock = machine.lease_clock
+        return SimLeadership(self._world.database, self._process, address, clock)
 
 
 class _ClientSide(Node):
@@ -192,10 +195,11 @@ class WorkerNode(_ClientSide):
     async def _run(self, process: Process) -> None:
         plan = self.world.plan
         self.is_newest = self.newest or not plan.versions or self._chance.random() < 0.5
+        newest, before = workflows_of(plan.versions)
         client = Client(self._connection(process), self.name)
         self.worker = Worker(
             client,
-            workflows=WORKFLOWS if self.is_newest else BEFORE,
+            workflows=newest if self.is_newest else before,
             activities=ACTIVITIES,
             max_concurrent_activities=plan.slots,
             max_concurrent_workflow_tasks=plan.slots,

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 from msgspec import Struct, field
 
 from tests.sim.workflows import BY_NAME
 
 CALM_AT_S = 12.0
 """Faults stop then."""
+
+
+_MATTER = frozenset(("signal", "cancel", "terminate", "elsewhere"))
 
 
 class Act(Struct, frozen=True, kw_only=True):
@@ -42,6 +46,11 @@ class Job(Struct, frozen=True, kw_only=True):
     again: str = ""
     """Started once more under the same id: "twice" (the same request, sent again),
     "after" its end, or while it runs with an id conflict policy of that name."""
+
+    @property
+    def acts_matter(self) -> bool:
+        """Whether it ends as it must only if its client does something."""
+        return any(act.kind in _MATTER for act in self.acts)
 
     @property
     def workflow_id(self) -> str:
@@ -82,8 +91,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     slots: int = 50
     batch: int = 256
     queue_window: int = 10_000
-    versions: bool = False
-    """Workers differ in the version of their code, until the calm."""
+    versions: str = ""
+    """Workers differ in the version of their code, until the calm: to "patch", some
+    of them, or to "deprecate" what was patched."""
     drift: float = 0.0
     """The most that a process's clock goes wrong, as a fraction."""
     rates: Rates = field(default_factory=Rates)
@@ -110,7 +120,7 @@ def draw(seed: int) -> Plan:
         batch=chance.choice((1, 3, 256)),
         queue_window=chance.choice((1, 3, 10_000)),
         drift=chance.choice((0.0, 0.001, 0.02)),
-        versions=chance.random() < 0.3,
+        versions=chance.choice(("", "", "", "", "patch", "deprecate")),
         rates=Rates() if quiet else _rates(random.Random(f"{seed}/rates")),
         jobs=_jobs(random.Random(f"{seed}/jobs"), clients),
     )
@@ -141,7 +151,10 @@ def _jobs(chance: random.Random, clients: int) -> tuple[Job, ...]:
     # Some seeds have workflows of a few shapes only, and so more of each.
     if chance.random() < 0.3:
         names = chance.sample(names, 3)
-    return tuple(draw_job(chance, number, chance.choice(names), clients) for number in range(count))
+    return tuple(
+        _with_looks(chance, _with_copies(chance, draw_job(chance, number, name, clients)))
+        for number, name in enumerate(chance.choices(names, k=count))
+    )
 
 
 def draw_job(chance: random.Random, number: int, name: str, clients: int) -> Job:
@@ -159,7 +172,7 @@ def draw_job(chance: random.Random, number: int, name: str, clients: int) -> Job
         case "collects":
             for value in range(n):
                 add("signal", value)
-        case "closes_while_signaled":
+        case "closes_while_signaled" | "tells":
             for value in range(chance.randrange(12)):
                 add("signal", value, 0.4)
         case "canceled" | "ignores_cancel":
@@ -172,7 +185,7 @@ def draw_job(chance: random.Random, number: int, name: str, clients: int) -> Job
             else:
                 add("terminate")
         case "completed_elsewhere":
-            add("elsewhere")
+            add("elsewhere", chance.choice((0, 1)))
     for kind in ("describe", "follow", "list"):
         if chance.random() < 0.2:
             add(kind)
@@ -189,6 +202,38 @@ def draw_job(chance: random.Random, number: int, name: str, clients: int) -> Job
             ("",) * 6 + ("twice", "twice", "after", "use_existing", "terminate_existing")
         ),
     )
+
+
+def _with_copies(chance: random.Random, job: Job) -> Job:
+    """Some are begun anew from an earlier point, or copied, while they run or later."""
+    if job.again not in ("", "twice") or chance.random() < 0.75:
+        return job
+    kinds = ("reset", "reset_newest", "fork")
+    acts = [
+        Act(
+            kind=chance.choice(kinds),
+            after_s=round(chance.uniform(0, chance.choice((0.3, 2.0, 8.0))), 3),
+            value=chance.choice((0, -1, 1, chance.randrange(2, 8), chance.randrange(8, 40))),
+            twice=chance.random() < 0.4,
+        )
+        for _ in range(chance.choice((1, 1, 2, 3)))
+    ]
+    return msgspec.structs.replace(job, acts=(*job.acts, *acts))
+
+
+def _with_looks(chance: random.Random, job: Job) -> Job:
+    """Clients ask, and some runs have a time limit that they may not keep."""
+    kinds = ["stack"] if chance.random() < 0.2 else []
+    if job.workflow == "tells":
+        kinds += chance.choices(("query", "query", "meddle"), k=chance.randrange(1, 4))
+    acts = [
+        Act(kind=kind, after_s=round(chance.uniform(0, chance.choice((1.0, 10.0))), 3))
+        for kind in kinds
+    ]
+    timeout_s = job.execution_timeout_s
+    if chance.random() < 0.05:
+        timeout_s = timeout_s or round(chance.uniform(0.2, 8), 3)
+    return msgspec.structs.replace(job, acts=(*job.acts, *acts), execution_timeout_s=timeout_s)
 
 
 def _with_faults(plan: Plan, chance: random.Random) -> Plan:

@@ -21,6 +21,8 @@ def problem(
             act.kind == "terminate" for act in job.acts
         )
         return "" if other else "it was terminated, and nobody asked for it"
+    if status == "TIMED_OUT" and job.execution_timeout_s:
+        return ""
     expected_status, expected = (known or EXPECTED)[job.workflow](job, run)
     if isinstance(expected_status, tuple):
         if status not in expected_status:
@@ -83,5 +85,11 @@ EXPECTED: dict[str, Any] = {
     "failing_steps": lambda job, run: ("COMPLETED", 6 * job.n),
     "late_results": lambda job, run: ("COMPLETED", [2 * i for i in range(job.n)]),
     "versioned": lambda job, run: ("COMPLETED", _sum(2, job.n)),
+    "retried_late": lambda job, run: ("COMPLETED", [2 * i for i in range(job.n)]),
+    "worn_out": lambda job, run: ("COMPLETED", job.n),
+    "tells": lambda job, run: (
+        "COMPLETED",
+        [fact for i in range(job.n) for fact in (f"a{i}", f"s{i}")],
+    ),
     "queued_and_left": lambda job, run: ("COMPLETED", "left"),
 }

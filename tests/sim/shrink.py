@@ -27,7 +27,7 @@ _SIMPLEST: dict[str, Any] = {
     "workers": 1,
     "clients": 1,
     "drift": 0.0,
-    "versions": False,
+    "versions": "",
     "cached_executions": 10_000,
     "cached_workflows": 1000,
     "slots": 50,

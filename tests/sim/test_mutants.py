@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from sched_server.shard_group import ShardGroup
-from tests.sim.mutants import MUTANTS, ROOT, Mutant
+from tests.sim.bugs import Mutant
+from tests.sim.mutants import MUTANTS, ROOT
 from tests.sim.plan import draw
 from tests.sim.run import run
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
+import msgspec
 import pytest
 
-from tests.sim.plan import Act, Fault, Job, Plan, Rates, draw
+from tests.sim.plan import Act, Fault, Job, Plan, Rates
 from tests.sim.report import failure_report
 from tests.sim.run import run
 from tests.sim.workflows import BY_NAME
@@ -19,6 +22,11 @@ def jobs(*names: str, n: int = 3) -> tuple[Job, ...]:
         "canceled_anywhere": (Act(kind="cancel", after_s=0.1),),
         "waits_for_ever": (Act(kind="terminate", after_s=1.0),),
         "completed_elsewhere": (Act(kind="elsewhere", after_s=0.1),),
+        "tells": tuple(
+            Act(kind=kind, after_s=0.1 + i / 5, value=i)
+            for i in range(n)
+            for kind in ("signal", "query", "meddle")
+        ),
     }
     return tuple(
         Job(number=i, workflow=name, n=n, client=0, at_s=0.0, acts=acts.get(name, ()))
@@ -94,13 +102,51 @@ SCENARIOS = {
     "running code is replaced by its next version": Plan(
         seed=10,
         workers=4,
-        versions=True,
+        versions="patch",
         jobs=tuple(
             Job(number=i, workflow="versioned", n=5, client=0, at_s=i / 10) for i in range(8)
         ),
         faults=tuple(
             Fault(at_s=i / 3 + 0.1, kind="kill", target=f"worker-{i % 4}", steps=1)
             for i in range(12)
+        ),
+    ),
+    "what was patched is not asked for any more": Plan(
+        seed=12,
+        workers=4,
+        versions="deprecate",
+        jobs=tuple(
+            Job(number=i, workflow="versioned", n=5, client=0, at_s=i / 10) for i in range(8)
+        ),
+        faults=tuple(
+            Fault(at_s=i / 3 + 0.1, kind="kill", target=f"worker-{i % 4}", steps=1)
+            for i in range(12)
+        ),
+    ),
+    "everything is begun anew from an earlier point, and copied": Plan(
+        seed=13,
+        engines=2,
+        workers=2,
+        jobs=tuple(
+            msgspec.structs.replace(
+                job,
+                acts=(
+                    *job.acts,
+                    Act(kind=kind, after_s=after_s, value=value, twice=True),
+                    Act(kind="stack", after_s=after_s),
+                ),
+            )
+            for job, kind, after_s, value in zip(
+                EVERYTHING,
+                cycle(("reset", "fork", "reset_newest")),
+                cycle((0.1, 0.5, 1.0, 5.0)),
+                cycle((-1, 0, 3, 6, 7)),
+                strict=False,
+            )
+        ),
+        faults=tuple(
+            Fault(at_s=i + 0.6, kind="kill", target=f"engine-{i % 2}", steps=5 * i + 1)
+            for i in range(5)
         ),
     ),
     "everybody dies in the middle of everything": Plan(
@@ -131,14 +177,3 @@ def test_scenario(name: str) -> None:
         pytest.fail(failure_report(outcome), pytrace=False)
     assert outcome.transitions["WorkflowCompleted"] > 0
     assert bool(outcome.faults) == bool(SCENARIOS[name].faults or SCENARIOS[name].rates != Rates())
-
-
-def test_an_activity_that_ends_with_its_assignment_frees_its_slot() -> None:
-    """With one slot, those behind it waited for ever."""
-    plan = draw(48)
-    assert plan.slots == 1, "the seed means another plan now: look for one that has this"
-
-    outcome = run(plan)
-
-    if outcome.failures:
-        pytest.fail(failure_report(outcome), pytrace=False)

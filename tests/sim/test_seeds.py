@@ -7,13 +7,17 @@ import secrets
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.sim.coverage import Coverage
-from tests.sim.plan import draw
+from tests.sim.plan import Job, Plan, draw
 from tests.sim.report import failure_report
 from tests.sim.run import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SEEDS = 30
 # On a machine that is busy with other things, fewer of them must do.
@@ -54,3 +58,21 @@ def test_the_same_seed_is_the_same_run() -> None:
         check=True,
     )
     assert other.stdout.strip() == str(hashes)
+
+
+def test_no_time_of_the_real_world_gets_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_for_others(clock: Callable[..., float]) -> Callable[..., float]:
+        def read(*arguments: int) -> float:
+            module = sys._getframe(1).f_globals["__name__"]
+            # The database is there before the world begins.
+            real = module.startswith("sched_server") and ".store." not in module
+            assert not real, f"{module} reads a real clock"
+            return clock(*arguments)
+
+        return read
+
+    for name in ("time", "time_ns", "monotonic", "monotonic_ns", "clock_gettime"):
+        monkeypatch.setattr(time, name, only_for_others(getattr(time, name)))
+    job = Job(number=0, workflow="mixed", n=2, client=0, at_s=0.0)
+
+    assert not run(Plan(seed=1, engines=2, jobs=(job,))).failures

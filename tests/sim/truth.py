@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sched_server.core.events import Event
+    from sched_server.core.values import HistoryOrigin
     from sched_server.store.port import CommitBatch, RunChange, RunRow, TaskRow
 
 
@@ -48,6 +49,12 @@ class Run:
         """Of signals, of the cancel request, and of the termination."""
         self.steps: set[str] = set()
         """The names that the steps in `workflows` give with their results."""
+        self.signals: list[Any] = []
+        self.activities_done = 0
+        self.origin: HistoryOrigin | None = None
+        """Of a copy: whose events its first ones are."""
+        self.successor = ""
+        """The id of the run that goes on instead."""
 
     def __repr__(self) -> str:
         return f"{self.workflow} {self.workflow_id} (run {self.run_id[:8]})"
@@ -55,6 +62,25 @@ class Run:
     @property
     def closed(self) -> bool:
         return self.status != Status.RUNNING
+
+    @property
+    def copied(self) -> int:
+        """So many of its events were those of another run before."""
+        return 0 if self.origin is None else self.origin.event_id
+
+    @property
+    def closed_by_code(self) -> bool:
+        return self.status in (Status.COMPLETED, Status.FAILED, Status.CANCELED)
+
+    def knows(self, fact: str) -> bool:
+        """Whether it is durable: `a0` of the first activity, `s0` of a step, `g7`
+        of a signal."""
+        kind, number = fact[0], fact[1:]
+        if kind == "s":
+            return fact in self.steps
+        if kind == "a":
+            return self.activities_done > int(number)
+        return int(number) in self.signals
 
     @property
     def status_name(self) -> str:
@@ -72,6 +98,18 @@ class Truth:
     def closed(self, run_id: str) -> bool:
         run = self.by_run_id.get(run_id)
         return run is not None and run.closed
+
+    def successor(self, run_id: str) -> str:
+        """The run that goes on instead of one that was reset; empty if none does."""
+        run = self.by_run_id.get(run_id)
+        return run.successor if run is not None else ""
+
+    def last(self, run_id: str) -> Run | None:
+        """The run, or the last of those that went on instead."""
+        run = self.by_run_id.get(run_id)
+        while run is not None and run.successor:
+            run = self.by_run_id.get(run.successor)
+        return run
 
     def running(self, dispatch: int) -> list[Run]:
         """Whose activity the dispatch has, by the rows, unless it goes on elsewhere."""
@@ -107,12 +145,7 @@ class Truth:
         run.events += events
         for event in events:
             self.transitions[type(event.attributes).__name__] += 1
-            if isinstance(event.attributes, e.WorkflowTaskCompleted):
-                run.segments.add(event.attributes.segment_id)
-            elif isinstance(event.attributes, _REQUESTED):
-                run.requests.add(event.attributes.request_id)
-            elif isinstance(event.attributes, e.StepCompleted):
-                run.steps.add(json.loads(event.attributes.result.data)[0])
+            _note(run, event.attributes)
         if change.closed_status:
             run.status = change.closed_status
         run.tasks.update(change.tasks_put)
@@ -127,3 +160,21 @@ class Truth:
         for key in change.timers_deleted:
             run.timers.pop(key, None)
         return run, events
+
+
+def _note(run: Run, attributes: Any) -> None:
+    match attributes:
+        case e.WorkflowStarted():
+            run.origin = attributes.origin
+        case e.WorkflowTaskCompleted():
+            run.segments.add(attributes.segment_id)
+        case e.StepCompleted():
+            run.steps.add(json.loads(attributes.result.data)[0])
+        case e.ActivityCompleted():
+            run.activities_done += 1
+        case e.WorkflowTerminated():
+            run.successor = attributes.new_run_id
+    if isinstance(attributes, _REQUESTED):
+        run.requests.add(attributes.request_id)
+    if isinstance(attributes, e.SignalReceived):
+        run.signals.append(json.loads(attributes.input[0].data))

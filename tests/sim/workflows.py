@@ -9,121 +9,32 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from sched_sdk import RetryPolicy, WorkflowContext, activity, activity_context, workflow
+from sched_sdk import RetryPolicy, WorkflowContext, workflow
 from sched_sdk.errors import ActivityError
+from tests.sim.activities import (
+    ACTIVITIES,
+    EMPTY_QUEUE,
+    PATIENT,
+    always_fails,
+    double,
+    elsewhere,
+    fails_late,
+    falls_silent,
+    flaky,
+    just_in_time,
+    once,
+    outlives_workers,
+    plain_double,
+    report_dispatch,
+    step_flaky,
+    step_plain,
+    step_triple,
+    too_slow,
+    until_canceled,
+)
 from tests.sim.ledger import ledger
 
-PATIENT = RetryPolicy(
-    initial_interval=timedelta(milliseconds=50),
-    maximum_interval=timedelta(milliseconds=800),
-    maximum_attempts=0,
-)
-TWICE = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=40))
-ONCE = RetryPolicy(maximum_attempts=1)
-# Nobody serves it.
-EMPTY_QUEUE = "nobody"
-
-
-@activity(retry=PATIENT, start_to_close=timedelta(seconds=60))
-async def double(value: int) -> int:
-    ledger().activity_began()
-    await asyncio.sleep(0.004 * (value % 4))
-    return 2 * value
-
-
-@activity(retry=PATIENT)
-def plain_double(value: int) -> int:
-    ledger().activity_began()
-    return 2 * value
-
-
-@activity(retry=PATIENT)
-async def flaky(value: int, failures: int) -> int:
-    ledger().activity_began()
-    attempt = activity_context().attempt
-    if attempt <= failures:
-        raise ConnectionError(f"attempt {attempt} fails on purpose")
-    return value + 1
-
-
-@activity(retry=ONCE)
-async def once(value: int) -> int:
-    ledger().activity_began()
-    await asyncio.sleep(0.05 if value % 2 else 1.5)
-    return value
-
-
-@activity(retry=TWICE)
-async def always_fails() -> None:
-    ledger().activity_began()
-    raise ValueError("this one never works")
-
-
-@activity(retry=PATIENT, heartbeat_timeout=timedelta(seconds=2))
-async def until_canceled() -> None:
-    ledger().activity_began()
-    beats = 0
-    while True:
-        beats += 1
-        activity_context().heartbeat(beats)
-        await asyncio.sleep(0.3)
-
-
-@activity(retry=TWICE, start_to_close=timedelta(milliseconds=300))
-async def too_slow() -> None:
-    ledger().activity_began()
-    await asyncio.sleep(3600)
-
-
-@activity(retry=TWICE, heartbeat_timeout=timedelta(milliseconds=400))
-async def falls_silent() -> None:
-    ledger().activity_began()
-    activity_context().heartbeat("the only one")
-    await asyncio.sleep(3600)
-
-
-@activity(retry=PATIENT, start_to_close=timedelta(milliseconds=300))
-async def just_in_time(value: int) -> int:
-    """Its result may come when the engine has given the attempt up already."""
-    ledger().activity_began()
-    await asyncio.sleep(0.298)
-    return 2 * value
-
-
-@activity(retry=PATIENT)
-async def elsewhere(key: str) -> int:
-    context = activity_context()
-    ledger().activity_began()
-    ledger().tokens[key] = context.task_token
-    context.complete_elsewhere()
-
-
-@activity(retry=PATIENT)
-async def report_dispatch(pause_s: float) -> str:
-    """Says which dispatch it was, so that it can be told whose answer counted."""
-    dispatch = ledger().activity_began()
-    info = activity_context().info
-    await asyncio.sleep(pause_s)
-    ledger().results[info.run_id, info.seq][str(dispatch)] = dispatch
-    return str(dispatch)
-
-
-async def step_triple(run_id: str, name: str, value: int, after: str) -> tuple[str, int]:
-    ledger().step_began(run_id, name, after=after)
-    await asyncio.sleep(0.001 * (value % 5))
-    return name, 3 * value
-
-
-async def step_flaky(run_id: str, name: str, value: int, failures: int) -> tuple[str, int]:
-    ledger().step_began(run_id, name)
-    if ledger().steps[run_id, name] <= failures:
-        raise ConnectionError("fails on purpose")
-    return name, 3 * value
-
-
-def step_plain(run_id: str, name: str, value: int) -> tuple[str, int]:
-    ledger().step_began(run_id, name)
-    return name, 3 * value
+__all__ = ["ACTIVITIES", "BY_NAME", "PATIENT", "WORKFLOWS", "double", "step_triple", "workflows_of"]
 
 
 @workflow
@@ -325,7 +236,7 @@ async def waits_for_ever(ctx: WorkflowContext, n: int) -> None:
 
 @workflow
 async def completed_elsewhere(ctx: WorkflowContext, n: int) -> int:
-    return await ctx.queue_activity(elsewhere, ctx.info.workflow_id)
+    return await ctx.queue_activity(elsewhere)
 
 
 @workflow
@@ -377,6 +288,63 @@ async def versioned(ctx: WorkflowContext, n: int) -> int:
     return total
 
 
+@workflow(name="versioned")
+async def versioned_behind(ctx: WorkflowContext, n: int) -> int:
+    """And the one after that, which leaves the old path away."""
+    total = 0
+    for i in range(n):
+        await ctx.sleep(0.2)
+        ctx.deprecate_patch("steps")
+        _, value = await ctx.step(step_plain, ctx.info.run_id, f"v{i}", i)
+        total += value - i
+    return total
+
+
+@workflow
+async def retried_late(ctx: WorkflowContext, n: int) -> list[int]:
+    return list(await asyncio.gather(*(ctx.queue_activity(fails_late, i) for i in range(n))))
+
+
+@workflow
+async def worn_out(ctx: WorkflowContext, n: int) -> int:
+    """Activities that no worker lives long enough for, until they are given up."""
+    handles = [
+        ctx.queue_activity(outlives_workers, schedule_to_close=3.0 + 0.4 * i) for i in range(n)
+    ]
+    outcomes = await asyncio.gather(*handles, return_exceptions=True)
+    return sum(isinstance(outcome, ActivityError) for outcome in outcomes)
+
+
+@workflow
+async def tells(ctx: WorkflowContext, n: int) -> list[str]:
+    """Can be asked what it knows, at every moment: `a0` from an activity, `s0` from
+    a step, `g7` from a signal."""
+    known: list[str] = []
+
+    @ctx.query("known")
+    def tell() -> list[str]:
+        ledger().told(ctx.info.run_id, known)
+        return known
+
+    @ctx.query("meddles")
+    def meddle() -> str:
+        ctx.queue_activity(double, 1)
+        return "not reached"
+
+    @ctx.on_signal("item")
+    def keep(value: int) -> None:
+        known.append(f"g{value}")
+
+    for i in range(n):
+        ctx.set_details(f"at {i}")
+        await ctx.queue_activity(double, i)
+        known.append(f"a{i}")
+        name, _ = await ctx.step(step_triple, ctx.info.run_id, f"s{i}", i, "")
+        known.append(name)
+        await ctx.sleep(0.3)
+    return [fact for fact in known if not fact.startswith("g")]
+
+
 @workflow
 async def queued_and_left(ctx: WorkflowContext, n: int) -> str:
     """Queued activities are done before the workflow closes."""
@@ -407,21 +375,20 @@ WORKFLOWS: list[Any] = [
     failing_steps,
     late_results,
     versioned,
+    retried_late,
+    worn_out,
+    tells,
     queued_and_left,
 ]
-ACTIVITIES: list[Any] = [
-    double,
-    plain_double,
-    flaky,
-    once,
-    always_fails,
-    until_canceled,
-    too_slow,
-    falls_silent,
-    just_in_time,
-    elsewhere,
-    report_dispatch,
-]
+BY_NAME: dict[str, Any] = {function.__name__: function for function in WORKFLOWS}
 # What a worker of the version before has.
 BEFORE = [versioned_before if entry is versioned else entry for entry in WORKFLOWS]
-BY_NAME: dict[str, Any] = {function.__name__: function for function in WORKFLOWS}
+_BEHIND = [versioned_behind if entry is versioned else entry for entry in WORKFLOWS]
+
+
+def workflows_of(versions: str) -> tuple[list[Any], list[Any]]:
+    """The newest version of everything, and the one before, of which workers
+    differ: nothing is patched yet, or nothing will be any more."""
+    if versions == "deprecate":
+        return _BEHIND, WORKFLOWS
+    return WORKFLOWS, BEFORE if versions == "patch" else WORKFLOWS

@@ -18,7 +18,7 @@ from tests.sim.queue import QueueServer
 from tests.sim.rpc import Addresses
 from tests.sim.trace import Trace, TraceLogs
 from tests.sim.truth import Run, Truth
-from tests.sim.workflows import BY_NAME
+from tests.sim.workflows import BY_NAME, workflows_of
 
 if TYPE_CHECKING:
     from sched_server.core.events import Event
@@ -33,7 +33,8 @@ class World:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.code = BY_NAME
+        newest, _ = workflows_of(plan.versions)
+        self.code = dict(zip(BY_NAME, newest, strict=True))
         self.failures: list[tuple[str, str]] = []
         self.faults: Counter[str] = Counter()
         self.done: set[int] = set()
@@ -50,6 +51,7 @@ class World:
         self.ledger = Ledger(self.loop.time, lambda message: self.wrong("Steps", message))
         self.checkers = Checkers(self)
         self.ledger.step_recorded = self.checkers.step_recorded
+        self.ledger.fact_recorded = self.checkers.fact_recorded
         self.engines = [EngineNode(self, f"engine-{i}") for i in range(plan.engines)]
         self.workers = [WorkerNode(self, f"worker-{i}") for i in range(plan.workers)]
         self.clients = [ClientNode(self, f"client-{i}") for i in range(plan.clients)]
@@ -139,7 +141,8 @@ class Checkers:
 
     def outcome(self, job: Job, run_id: str, status: str, value: Any) -> None:
         """A client has the result of a run."""
-        run = self.truth.by_run_id[run_id]
+        run = self.truth.last(run_id)
+        assert run is not None
         problem = results.problem(job, run, status, value)
         if problem:
             self._world.wrong("Results", f"{run}: {problem}")
@@ -153,3 +156,7 @@ class Checkers:
     def step_recorded(self, run_id: str, name: str) -> bool:
         run = self.truth.by_run_id.get(run_id)
         return run is not None and name in run.steps
+
+    def fact_recorded(self, run_id: str, fact: str) -> bool:
+        run = self.truth.by_run_id.get(run_id)
+        return run is not None and run.knows(fact)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -122,7 +123,8 @@ class SqliteStore(Store):
         await self._let_go()
 
     async def acquire(self, shard_group: int, address: str) -> StoreLease:
-        return await self._write(write.acquire, shard_group, address, self._fatal)
+        now_us = time.time_ns() // 1_000
+        return await self._write(write.acquire, shard_group, address, now_us, self._fatal)
 
     async def commit(self, batch: CommitBatch) -> list[bool]:
         try:

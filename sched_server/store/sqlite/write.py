@@ -8,7 +8,6 @@ of rows, decides how fast a batch is (see `bulk.py`).
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -44,10 +43,10 @@ def acquire(
     connection: sqlite3.Connection,
     shard_group: int,
     address: str,
+    now_us: int,
     fatal: Callable[[str], NoReturn],
 ) -> StoreLease:
-    """Raise the epoch of a shard group."""
-    now_us = time.time_ns() // 1000
+    """Raise the epoch of a shard group. `now_us` is the time of day."""
     first_run_key = shard_group * _KEYS_PER_GROUP + 1
     with Transaction(connection, fatal):
         connection.execute(sql.ACQUIRE, (shard_group, address, now_us, first_run_key))

@@ -7,6 +7,7 @@ from tests.sim.checkers.acknowledged import Acknowledgements
 from tests.sim.checkers.at_most_once import AtMostOnce
 from tests.sim.checkers.base import Checker
 from tests.sim.checkers.bounded import Bounded
+from tests.sim.checkers.copies import Copies
 from tests.sim.checkers.dense import DenseIds
 from tests.sim.checkers.dispatches import Dispatches
 from tests.sim.checkers.ending import OneEnd
@@ -31,6 +32,7 @@ ALL: tuple[type[Checker], ...] = (
     Dispatches,
     AtMostOnce,
     Acknowledgements,
+    Copies,
     Wire,
     Bounded,
     Replays,

@@ -41,7 +41,8 @@ class Acknowledgements(Checker):
             case "terminate":
                 holds = isinstance(kinds[-1], e.WorkflowTerminated) or run.closed
             case "result":
-                holds = run.closed and run.status_name == told.detail
+                last = self.world.checkers.truth.last(told.run_id)
+                holds = last is not None and last.closed and last.status_name == told.detail
             case "elsewhere":
                 holds = any(isinstance(kind, e.ActivityCompleted) for kind in kinds)
             case "history":

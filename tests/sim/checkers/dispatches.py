@@ -18,7 +18,7 @@ class Dispatches(Checker):
     def committed(self, run: Run, change: RunChange, events: list[Event]) -> None:
         for event in events:
             attributes = event.attributes
-            if not isinstance(attributes, e.ActivityCompleted):
+            if not isinstance(attributes, e.ActivityCompleted) or event.event_id <= run.copied:
                 continue
             if not self.world.ledger.attempts.get((run.run_id, attributes.seq)):
                 self.wrong(f"{run}: activity {attributes.seq} is completed and never ran")

@@ -11,6 +11,7 @@ from sched_server.core.state import ActivityPhase, ActivityRecord, TaskPhase, Wo
 from sched_server.core.values import TimerKind
 from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK, TaskRow
 from tests.sim.checkers.base import Checker
+from tests.sim.checkers.timers import began_us
 
 if TYPE_CHECKING:
     from sched_server.core.events import Event
@@ -73,7 +74,7 @@ class RowsEqualFold(Checker):
         assert isinstance(started.attributes, e.WorkflowStarted)
         if started.attributes.execution_timeout_us:
             limit = started.attributes.execution_timeout_us
-            due[TimerKind.EXECUTION_TIMEOUT, 0] = started.time_us + limit
+            due[TimerKind.EXECUTION_TIMEOUT, 0] = began_us(run) + limit
         task = run.tasks.get((WORKFLOW_TASK, 0))
         if task is not None:
             record = decode_record(task.record, WorkflowTaskRecord)

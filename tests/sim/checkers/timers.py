@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from tests.sim.truth import Run
 
 
+def began_us(run: Run) -> int:
+    """From when its time limits count."""
+    return run.events[0].time_us if run.origin is None else run.origin.time_us
+
+
 class NoTimerEarly(Checker):
     def committed(self, run: Run, change: RunChange, events: list[Event]) -> None:
         for event in events:
@@ -27,5 +32,5 @@ class NoTimerEarly(Checker):
                 started = run.events[0]
                 assert isinstance(started.attributes, e.WorkflowStarted)
                 limit = started.attributes.execution_timeout_us
-                if not limit or event.time_us < started.time_us + limit:
+                if not limit or event.time_us < began_us(run) + limit:
                     self.wrong(f"{run}: its execution timeout came early")
