@@ -190,7 +190,8 @@ class _Chaos:
         rows = await asyncio.to_thread(self._servers.ask, "SELECT max(epoch) FROM sched.leases")
         self._epochs = int(str(rows[0][0]))
         if not self._timeline.violations or len(self._world.done) == len(self._plan.jobs):
-            self._rows = await verdict.judge(self._world, self._servers.postgres.dsn)
+            self._rows = await verdict.read_postgres(self._servers.postgres.dsn)
+            verdict.judge(self._world, self._rows)
 
     async def _client(self) -> Client:
         client = await Client.connect(

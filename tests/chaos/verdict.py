@@ -67,15 +67,19 @@ class Rows:
         )
 
 
-async def judge(world: World, dsn: str) -> Rows:
-    """Look at everything; what is wrong is told to the world."""
-    world.database = rows = Rows()
-    store = PostgresStore(dsn)
+async def read_postgres(dsn: str) -> Rows:
+    rows, store = Rows(), PostgresStore(dsn)
     await store.open()
     try:
         await rows.read(store)
     finally:
         await store.close()
+    return rows
+
+
+def judge(world: World, rows: Rows) -> None:
+    """Look at everything; what is wrong is told to the world."""
+    world.database = rows
     world.ledger.read_on()
     world.checkers.truth = truth = _truth(rows)
     checkers = [checker(world) for checker in (*OF_ROWS, Effects)]  # type: ignore[arg-type]  # see world.py
@@ -87,7 +91,6 @@ async def judge(world: World, dsn: str) -> Rows:
         checker.looked()
         checker.ended()
     _check_answers(world, truth)
-    return rows
 
 
 def _check_answers(world: World, truth: Truth) -> None:
