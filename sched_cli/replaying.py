@@ -286,6 +286,24 @@ def _replay(
         return None, UsageError(message)
 
 
+async def read_one(wanted: Wanted, engine: str) -> CapturedHistory:
+    """The only history that was asked for. Raises CaptureError, CliError."""
+    async with Histories(engine) as histories:
+        if wanted.files:
+            return await histories.read(Source(path=wanted.files[0]))
+        return await histories.read(Source(workflow_id=wanted.ids[0], run_id=wanted.run_id))
+
+
+def definition_for(
+    captured: CapturedHistory, definitions: dict[str, WorkflowDefinition]
+) -> WorkflowDefinition:
+    """The function of that history's workflow. Raises UsageError."""
+    found = definitions.get(captured.workflow_type)
+    if found is None:
+        raise UsageError(_unknown_type(captured.workflow_type, definitions))
+    return found
+
+
 def _in_words(problem: Exception, explained: CliError | None) -> str:
     return f"{type(problem).__name__}: {problem}" if explained is None else str(explained)
 

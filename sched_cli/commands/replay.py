@@ -57,6 +57,41 @@ StrictOption = Annotated[
     bool,
     typer.Option("--strict", envvar="SCHED_STRICT", help="Arguments that differ are errors."),
 ]
+StepOption = Annotated[
+    bool,
+    typer.Option(
+        "--step", envvar="SCHED_STEP", help="Go through one history, forward and back, on screen."
+    ),
+]
+AtOption = Annotated[
+    int | None,
+    typer.Option(
+        "--at",
+        metavar="EVENT",
+        min=1,
+        envvar="SCHED_STEP_AT",
+        show_default=False,
+        help="Show how the code stands at this event; with --step or --pdb begin there.",
+    ),
+]
+BreakOption = Annotated[
+    str | None,
+    typer.Option(
+        "--break",
+        metavar="FILE:LINE",
+        envvar="SCHED_STEP_BREAK",
+        show_default=False,
+        help="The same, when this line is about to run.",
+    ),
+]
+PdbOption = Annotated[
+    bool,
+    typer.Option(
+        "--pdb",
+        envvar="SCHED_STEP_PDB",
+        help="Stop in Python's debugger: there, or where it diverges or raised.",
+    ),
+]
 
 
 def replay(
@@ -71,6 +106,10 @@ def replay(
     limit: LimitOption = None,
     run_id: RunIdOption = "",
     strict: StrictOption = False,
+    step: StepOption = False,
+    at: AtOption = None,
+    break_at: BreakOption = None,
+    pdb: PdbOption = False,
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
@@ -86,6 +125,14 @@ def replay(
     wanted = wanted_of(given, filters, everything=everything, run_id=run_id, limit=limit)
     if wanted is None:
         raise UsageError("Say what to replay: a workflow id, a captured history, or --all.")
+    if step or pdb or at is not None or break_at is not None:
+        from sched_cli.stepping import Stop, step_through
+
+        stop = Stop(step=step, pdb=pdb, event_id=at, line=break_at)
+        code = step_through(wanted, app or (), engine, stop, output)
+        if code:
+            raise typer.Exit(code)
+        return
     loaded = load_chosen_app(app or ())
     if output is OutputFormat.TABLE:
         reports = _replay_and_show(wanted, loaded, app or (), engine, strict=strict)

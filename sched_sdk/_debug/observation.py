@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FunctionFrame",
     "ObservingJournal",
+    "awaited_frames",
     "command_of",
     "frames_of_error",
     "frames_of_task",
@@ -106,10 +107,11 @@ class FunctionFrame:
 
 def frames_of_task(coroutine: Any) -> tuple[Frame, ...]:
     """The frames of a coroutine that waits, innermost first."""
-    return tuple(frame_of(frame) for frame in reversed(list(_awaited(coroutine))))
+    return tuple(frame_of(frame) for frame in reversed(list(awaited_frames(coroutine))))
 
 
-def _awaited(coroutine: Any) -> Iterator[FrameType]:
+def awaited_frames(coroutine: Any) -> Iterator[FrameType]:
+    """The app's frames of a coroutine that waits, outermost first."""
     for _ in range(_MAXIMUM_DEPTH):
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
         if frame is None:

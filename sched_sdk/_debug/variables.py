@@ -97,7 +97,7 @@ def variables_of(names: dict[str, Any]) -> tuple[Variable, ...]:
         for name, value in names.items()
         if not isinstance(value, _NOT_SHOWN)
         and not inspect.isroutine(value)
-        and not name.startswith("__")
+        and not name.startswith(("__", "."))
     ]
     return tuple(
         Variable(name=name, value=safe_repr(value)) for name, value in shown[:_MAXIMUM_VARIABLES]

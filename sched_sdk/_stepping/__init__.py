@@ -9,6 +9,7 @@
     changes     which locals are not what they were
     lines       when a line of code is about to run
     reports     a divergence as a position
+    debugger    Python's own debugger inside the workflow function; imported where it is used
 
 Knows nothing of any user interface.
 """

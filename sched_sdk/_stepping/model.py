@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sched_sdk._debug.model import Frame, Variable
+from sched_sdk._debug.model import Frame
 
 if TYPE_CHECKING:
     from sched_sdk._debug.model import Divergence
@@ -97,14 +97,6 @@ class View:
     """Ids of the patches that the run has taken so far."""
     divergence: Divergence | None = None
 
-    @property
-    def variables(self) -> tuple[Variable, ...]:
-        """The locals of the function with the current line."""
-        return self.frames[0].variables if self.frames else ()
-
-    def change_of(self, name: str) -> Change | None:
-        """What became of a local of the function with the current line."""
-        if not self.frames:
-            return None
-        function = self.frames[0].function
+    def change_of(self, function: str, name: str) -> Change | None:
+        """What became of a local; None if it is what it was."""
         return next((c for c in self.changes if (c.function, c.name) == (function, name)), None)

@@ -7,10 +7,16 @@ backwards, but it runs fast.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sched_sdk._debug.observation import FunctionFrame, command_of, frames_of_error
+from sched_sdk._debug.observation import (
+    FunctionFrame,
+    awaited_frames,
+    command_of,
+    frames_of_error,
+)
+from sched_sdk._replay.call_sites import user_frames
 from sched_sdk._replay.commands import Command
 from sched_sdk._stepping.lines import LineTracer
 from sched_sdk._stepping.looking import (
@@ -24,6 +30,8 @@ from sched_sdk._stepping.run import SteppedRun
 from sched_sdk.errors import NonDeterminismError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from sched_sdk._debug.model import Frame
     from sched_sdk._definitions import WorkflowDefinition
     from sched_sdk._replay.journal import Request
@@ -100,6 +108,30 @@ class Playback:
             self._journal.on_request = None
         # Numbers are given when the code is idle.
         return [moment._replace(request=key_of(moment.request)) for moment in moments]
+
+    def on_request(self, number: int, stop: Callable[[FrameType], None]) -> None:
+        """Call `stop` with the innermost function of the app when the next activation
+        makes its request of that number, counted from 0."""
+        count = 0
+
+        def on_request(_request: Request) -> None:
+            nonlocal count
+            frame = next(user_frames(), None)
+            if count == number and frame is not None:
+                self._journal.on_request = None
+                stop(frame)
+            count += 1
+
+        self._journal.on_request = on_request
+
+    def current_frames(self) -> list[FrameType]:
+        """The app's functions that wait for what comes next, the outermost first."""
+        moment = look_at_waiting(self.run.instance, self._arrived)
+        tasks = self.run.instance.loop.tasks.values()
+        for task, coroutine in zip(tasks, moment.coroutines, strict=False):
+            if coroutine.current:
+                return list(awaited_frames(task.get_coro()))
+        return []
 
     def watch_end(self) -> Moment:
         """Run the activation that ends the workflow, and look at its function as it

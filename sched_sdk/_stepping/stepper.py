@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from sched_sdk._stepping.changes import changes_between
 from sched_sdk._stepping.model import Issued, Phase, View
 from sched_sdk._stepping.playback import Playback, key_of
 from sched_sdk._stepping.reports import divergence_moment
-from sched_sdk._stepping.timeline import Position, read_timeline
+from sched_sdk._stepping.timeline import Position, check_event_id, read_timeline
 from sched_sdk.api.v1 import history_pb2
 from sched_sdk.errors import NonDeterminismError
 
@@ -116,17 +115,8 @@ class Stepper:
     def to(self, event_id: int) -> View:
         """To where the code meets that event, or else the next event that it does
         meet. Raises LookupError if there is no such event."""
-        if not 0 < event_id <= len(self.events):
-            raise LookupError(
-                f"There is no event {event_id}; the history has events 1 to {len(self.events)}."
-            )
-        by_event = sorted(
-            (position.event.event_id, index)
-            for index, position in enumerate(self._timeline.positions)
-            if position.event is not None
-        )
-        found = bisect_left(by_event, (event_id, -1))
-        return self.to_index(by_event[found][1] if found < len(by_event) else self.total - 1)
+        check_event_id(event_id, self.events)
+        return self.to_index(self._timeline.index_of(event_id))
 
     def next_failure(self) -> View | None:
         """To the next event that tells of a failure, or the divergence; None, and
@@ -171,7 +161,7 @@ class Stepper:
             return found[line.ordinal] + 1
         if position.phase is not Phase.COMMAND:
             return 0
-        key = key_of(self._command(position))
+        key = key_of(self._timeline.command(position))
         found = [n for n, moment in enumerate(moments) if moment.request == key]
         return found[0] + 1 if found else len(moments)
 
@@ -189,7 +179,7 @@ class Stepper:
                 position.phase is Phase.ARRIVAL
                 or (
                     position.phase is Phase.COMMAND
-                    and key_of(self._command(position)) in asked_before
+                    and key_of(self._timeline.command(position)) in asked_before
                 )
             )
         )
@@ -223,7 +213,7 @@ class Stepper:
         position = timeline.positions[index]
         number = min(position.activation, len(timeline.activations) - 1)
         activation = timeline.activations[number] if number >= 0 else None
-        shown = self._command(position) if position.phase is Phase.COMMAND else None
+        shown = self._timeline.command(position) if position.phase is Phase.COMMAND else None
         commands = (
             ()
             if activation is None or position.phase is Phase.END
@@ -266,9 +256,6 @@ class Stepper:
             if event is not None and event.HasField("marker_recorded")
         )
 
-    def _command(self, position: Position) -> Command:
-        return self._timeline.activations[position.activation].commands[position.command]
-
     def _moment(self, index: int) -> Moment:
         found = self._moments.get(index)
         if found is None:
@@ -293,7 +280,7 @@ class Stepper:
         if position.phase is not Phase.COMMAND:
             self._playback.go_to(position.activation)
             return self._playback.look()
-        command = self._command(position)
+        command = self._timeline.command(position)
         if isinstance(command, _CLOSINGS):
             self._playback.go_to(position.activation)
             return self._playback.watch_end()

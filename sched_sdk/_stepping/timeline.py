@@ -17,6 +17,7 @@ not where it stands in the history.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from sched_sdk._definitions import WorkflowDefinition
     from sched_sdk._replay.commands import Command
 
-__all__ = ["Activation", "Position", "Timeline", "read_timeline"]
+__all__ = ["Activation", "Position", "Timeline", "check_event_id", "read_timeline"]
 
 Event = history_pb2.HistoryEvent
 
@@ -68,11 +69,33 @@ class Timeline:
     segments: int
     """How many segments agree."""
 
+    def command(self, position: Position) -> Command:
+        """That of a position whose phase is COMMAND."""
+        return self.activations[position.activation].commands[position.command]
+
+    def index_of(self, event_id: int) -> int:
+        """The position of that event, or else of the next one that the code meets."""
+        by_event = sorted(
+            (position.event.event_id, index)
+            for index, position in enumerate(self.positions)
+            if position.event is not None
+        )
+        found = bisect_left(by_event, (event_id, -1))
+        return by_event[found][1] if found < len(by_event) else len(self.positions) - 1
+
     def diverge_at(self, position: int, error: NonDeterminismError) -> None:
         """Another replay of the same code went otherwise: it ends there."""
         before = self.positions[max(0, position - 1)].activation
         self.divergence = error
         self.positions[position:] = [Position(Phase.DIVERGENCE, before)]
+
+
+def check_event_id(event_id: int, events: Sequence[Event]) -> None:
+    """Raises LookupError if there is no such event."""
+    if not 0 < event_id <= len(events):
+        raise LookupError(
+            f"There is no event {event_id}; the history has events 1 to {len(events)}."
+        )
 
 
 def read_timeline(definition: WorkflowDefinition, events: Sequence[Event]) -> Timeline:

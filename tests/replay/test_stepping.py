@@ -90,7 +90,7 @@ def told(view: View) -> tuple[str, int, int]:
 
 
 def variables(view: View) -> dict[str, str]:
-    return {variable.name: variable.value for variable in view.variables}
+    return {variable.name: variable.value for variable in view.frames[0].variables}
 
 
 def changes(view: View) -> dict[str, tuple[str | None, str | None]]:
@@ -135,8 +135,8 @@ def test_changes_are_those_since_the_position_before() -> None:
     stepper = stepper_of(order, record())
     view = stepper.to_index(5)
     assert changes(view) == {"boxes": (None, "2")}
-    assert view.change_of("boxes") is not None
-    assert view.change_of("number") is None
+    assert view.change_of("order", "boxes") is not None
+    assert view.change_of("order", "number") is None
     handle = changes(stepper.forward())["shipping"]
     assert handle == (None, "<activity ship, pending>")
 

@@ -1,0 +1,1 @@
+"""Screens for a terminal, one folder for each. Only imported by commands that show one."""

@@ -1,0 +1,25 @@
+"""The step view as an application of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import App
+
+from sched_cli.tui.step.screen import StepScreen
+
+if TYPE_CHECKING:
+    from sched_sdk._stepping import Stepper
+
+__all__ = ["StepApp"]
+
+
+class StepApp(App[None]):
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, stepper: Stepper, workflow_id: str, workflow_type: str) -> None:
+        super().__init__()
+        self._first_screen = StepScreen(stepper, workflow_id, workflow_type)
+
+    def get_default_screen(self) -> StepScreen:
+        return self._first_screen
