@@ -84,7 +84,8 @@ async def _copy(engine: Engine, request: CopyRequest, target_id: str) -> Copy:
             continue
         await _read_on(engine, source, history)
         rival = await engine.current(target_id)
-        if rival is not None and (request.fork or rival is not source):
+        # The source itself is another object once a failed commit has dropped it.
+        if rival is not None and (request.fork or rival.run_key != source.run_key):
             await engine.group.settled(rival)  # a refusal, too, tells only what is durable
             if rival.state.start_request_id == request.request_id:
                 return await _done_before(engine, rival.run_key)  # sent twice; that was faster

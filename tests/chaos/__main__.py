@@ -12,6 +12,7 @@ import sys
 # Processes are started while clients talk; that is no fork that gRPC must survive.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
+from sched_sdk.errors import EngineUnavailableError
 from tests.chaos.plan import Plan, draw
 from tests.chaos.run import Outcome, run
 
@@ -45,9 +46,16 @@ def main() -> int:
 async def _until_told_to_stop(plan: Plan) -> Outcome:
     running = asyncio.ensure_future(run(plan, lambda text: print(f"note: {text}", flush=True)))
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_unless_it_is_over)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, running.cancel)
     return await running
+
+
+def _unless_it_is_over(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """What clients still wanted when a run was given up is nobody's business."""
+    if not isinstance(context.get("exception"), EngineUnavailableError):
+        loop.default_exception_handler(context)
 
 
 def report(plan: Plan, outcome: Outcome) -> None:

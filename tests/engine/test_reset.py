@@ -9,6 +9,7 @@ import pytest
 
 from sched_sdk.api.v1 import common_pb2, history_pb2
 from sched_sdk.api.v1 import workflow_service_pb2 as client_pb
+from sched_server import copying
 from sched_server.errors import Rejection, Unavailable
 
 from .harness import Engines, LocalEngine, running, schedule, unavailable, within
@@ -305,3 +306,25 @@ async def test_the_worker_of_the_old_run_is_told_to_stop() -> None:
 
         assert await within(worker.lost.get()) == first.dispatch
         assert (await worker.activity()).run_id == done.run_id
+
+
+async def test_a_reset_while_a_commit_of_its_run_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is read again then; it must not be taken for another one."""
+    async with running() as engine:
+        await engine.start()
+        read_on, reads = copying._read_on, 0
+
+        async def read_and_fail(*arguments: Any) -> None:
+            nonlocal reads
+            reads += 1
+            await read_on(*arguments)
+            if reads == 1:
+                engine.store.faults.append(unavailable)
+                with pytest.raises(Unavailable):
+                    await engine.signal()
+
+        monkeypatch.setattr(copying, "_read_on", read_and_fail)
+        done = await reset(engine, event_id=1)
+
+        assert done.run_id
+        assert reads > 1
