@@ -27,6 +27,7 @@ from sched_sdk import WorkflowContext, activity, workflow
 from wording import greeting
 
 RUNS = Path(__file__).with_name("runs.txt")
+ENOUGH = Path(__file__).with_name("enough")
 
 
 @activity
@@ -42,13 +43,24 @@ async def work(seconds: float) -> str:
     return greeting
 
 
+@activity
+async def work_until_told() -> str:
+    with RUNS.open("a") as runs:
+        runs.write("begun\\n")
+    while not ENOUGH.exists():
+        await asyncio.sleep(0.01)
+    return greeting
+
+
 @workflow(name="Hello")
 async def hello(ctx: WorkflowContext, name: str) -> str:
     return await ctx.queue_activity(greet, name)
 
 
 @workflow(name="Works")
-async def works(ctx: WorkflowContext, seconds: float) -> str:
+async def works(ctx: WorkflowContext, seconds: float | None = None) -> str:
+    if seconds is None:
+        return await ctx.queue_activity(work_until_told)
     return await ctx.queue_activity(work, seconds)
 """
 
@@ -211,13 +223,14 @@ def test_what_others_write_below_the_folder_is_no_edit(project: Project, worker:
 
 
 def test_the_old_code_finishes_what_it_began(project: Project, worker: Running) -> None:
-    workflow_id = project.start("Works", "-i", "2.5")
+    workflow_id = project.start("Works")
     runs = project.folder / "runs.txt"
     wait_until(runs.exists, "the activity begins")
     project.say("Hi")
     worker.wait_for("the new code serves")
     assert project.greeting() == "Hi, you!", "the new code serves while the old one works"
     worker.wait_for("the old code finishes what is running")
+    (project.folder / "enough").touch()
     assert project.result(workflow_id) == "Hello"
     assert runs.read_text() == "begun\n", "it ran once"
     wait_until(lambda: len(worker.children()) == 1, "the old process goes")
@@ -226,10 +239,12 @@ def test_the_old_code_finishes_what_it_began(project: Project, worker: Running) 
 def test_what_the_old_code_cannot_finish_runs_again_on_the_new(project: Project) -> None:
     with project.worker("--grace", "0.3") as worker:
         worker.wait_for("serves workflows")
-        workflow_id = project.start("Works", "-i", "3")
+        workflow_id = project.start("Works")
         runs = project.folder / "runs.txt"
         wait_until(runs.exists, "the activity begins")
         project.say("Hi")
+        wait_until(lambda: "begun\nbegun" in runs.read_text(), "it begins again")
+        (project.folder / "enough").touch()
         assert project.result(workflow_id) == "Hi"
         assert runs.read_text() == "begun\nbegun\n"
 
