@@ -74,7 +74,9 @@ def _check(wanted: Wanted, stop: Stop, output: OutputFormat) -> None:
         raise UsageError("--step, --at, --break and --pdb go with one history.")
     if stop.step and stop.pdb:
         raise UsageError("--step and --pdb are two ways to look: say one of them.")
-    if stop.step and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Views are drawn on stderr, so that is to be one as well.
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if stop.step and not all(stream.isatty() for stream in streams):
         raise UsageError(
             "--step needs a terminal, and there is none. --at EVENT without it prints one "
             "position, also as --output json."
