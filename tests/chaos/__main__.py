@@ -11,6 +11,7 @@ import sys
 
 # Processes are started while clients talk; that is no fork that gRPC must survive.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from sched_sdk.errors import EngineUnavailableError
 from tests.chaos.plan import Plan, draw
