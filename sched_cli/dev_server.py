@@ -84,6 +84,7 @@ class DevServer:
             metrics_port=DEFAULT_METRICS_PORT if asked is None else asked,
             metrics_port_may_differ=asked is None,
             otlp_endpoint=self.otlp_endpoint,
+            movable_clock=True,
         )
         server = EngineServer(settings)
         try:

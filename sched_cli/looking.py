@@ -28,6 +28,8 @@ class Sight:
     """What was seen."""
 
     description: WorkflowDescription
+    now: datetime
+    """When that was, by the engine's clock."""
     stack: list[dict[str, Any]] | None = None
     """The answer to `__stack`; None when nobody answered in time."""
     details: str | None = None
@@ -44,7 +46,7 @@ async def look(handle: WorkflowHandle[Any]) -> Sight:
 
     description = await handle.describe()
     if description.status.closed or not _can_answer(description):
-        return Sight(description)
+        return Sight(description, handle.cluster_time())
     asked = await asyncio.gather(
         handle.query("__stack", timeout=_ANSWER_S),
         handle.query("__details", timeout=_ANSWER_S),
@@ -57,6 +59,7 @@ async def look(handle: WorkflowHandle[Any]) -> Sight:
     return Sight(
         # Read after the answers, so that both tell of one time.
         await handle.describe(),
+        handle.cluster_time(),
         stack=stack,
         details=details,
         no_worker=any(isinstance(answer, NoWorkerError) for answer in asked),

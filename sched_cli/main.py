@@ -42,6 +42,7 @@ def build_app() -> typer.Typer:
         init,
         migrate,
         replay,
+        time,
         verify,
         version,
         why,
@@ -80,6 +81,7 @@ def build_app() -> typer.Typer:
     app.command("engine")(engine.engine)
     app.add_typer(migrate.build_commands(), name="migrate")
     app.add_typer(cluster.build_commands(), name="cluster")
+    app.add_typer(time.build_commands(), name="time")
     app.command("doctor")(doctor.doctor)
     app.command("version")(version.version)
     return app

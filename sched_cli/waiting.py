@@ -87,8 +87,6 @@ async def _result_with_news(handle: WorkflowHandle[Any]) -> Any:
 
 
 async def _tell_what_is_stuck(handle: WorkflowHandle[Any], told: str) -> str:
-    from datetime import UTC, datetime
-
     from sched_cli.render import console
     from sched_cli.render.why import reasons
     from sched_sdk.errors import EngineError
@@ -97,7 +95,7 @@ async def _tell_what_is_stuck(handle: WorkflowHandle[Any], told: str) -> str:
         description = await handle.describe()
     except EngineError:
         return told  # the wait itself says what is wrong
-    stuck = [reason for reason in reasons(description, datetime.now(UTC)) if reason.stuck]
+    stuck = [reason for reason in reasons(description, handle.cluster_time()) if reason.stuck]
     if stuck and stuck[0].topic != told:
         console.hint(f"Waiting: {stuck[0].sentence}")
         return stuck[0].topic

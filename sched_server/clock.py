@@ -14,12 +14,23 @@ if TYPE_CHECKING:
 class Clock:
     """Microseconds since the Unix epoch; never goes back."""
 
-    __slots__ = ("_monotonic", "_offset_us")
+    __slots__ = ("_monotonic", "_offset_us", "advanced_us")
 
-    def __init__(self, now_us: int, monotonic: Callable[[], float]) -> None:
-        """`now_us`: the time that it is now, by the clock that counts."""
+    def __init__(
+        self, now_us: int, monotonic: Callable[[], float], *, advanced_us: int = 0
+    ) -> None:
+        """`now_us`: the time that it is now, by the clock that counts, of which
+        `advanced_us` are because somebody moved it."""
         self._monotonic = monotonic
         self._offset_us = now_us - int(monotonic() * 1_000_000)
+        self.advanced_us = advanced_us
+        """How far it is ahead of where it would be by itself."""
+
+    def advance(self, by_us: int) -> None:
+        """Move ahead. What measures real time, such as leases, does not notice."""
+        assert by_us >= 0, "time does not go back"
+        self._offset_us += by_us
+        self.advanced_us += by_us
 
     def now_us(self) -> int:
         return self._offset_us + int(self._monotonic() * 1_000_000)

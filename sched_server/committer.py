@@ -69,6 +69,11 @@ class Committer:
         self._dirty[execution] = None
         self._wake.set()
 
+    @property
+    def idle(self) -> bool:
+        """Nothing waits, and nothing is being written."""
+        return not self._dirty and self._idle.is_set()
+
     async def run(self) -> None:
         """Commit for ever."""
         while True:

@@ -71,6 +71,14 @@ class Dispatcher:
     async def close(self) -> None:
         await self._queue.close()
 
+    @property
+    def busy(self) -> bool:
+        """Tasks are on their way to a worker, or one has a free slot for them."""
+        return self._publishing or any(
+            backlog.pumping or self._workers.pick(key, None) is not None
+            for key, backlog in self._backlogs.items()
+        )
+
     def queue_status(self) -> QueueStatus:
         return self._queue.status()
 

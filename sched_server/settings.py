@@ -67,5 +67,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     activity_grace_s: float = 5.0
     """How long a worker whose stream broke may take to come back and claim
     the activities that it runs."""
+    movable_clock: bool = False
+    """Whoever can call may move its clock ahead; for dev servers."""
     timers_per_second: int = 20_000
     """How fast overdue timers are fired after an outage."""

@@ -29,6 +29,7 @@ from sched_server.core.decision import (
     DispatchWorkflowTask,
     SetTimer,
     StopAttempt,
+    Verdict,
 )
 from sched_server.core.inputs import FireTimer, LoseWorkflowTask
 from sched_server.core.state import ExecutionState, TaskPhase
@@ -117,6 +118,8 @@ class ShardGroup:
         self._next_run_key = 0
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._vital: set[asyncio.Task[Any]] = set()
+        self.on_fired: Callable[[Execution], None] | None = None
+        """Hears of each timer that came due and changed something."""
         self.closed = False
         """Nothing is decided or written any more."""
         self._stop_serving = on_fenced
@@ -128,7 +131,7 @@ class ShardGroup:
         lease = await self.store.acquire(self.number, address)
         self.epoch = self._committer.epoch = lease.epoch
         self._next_run_key = lease.next_run_key
-        self.clock = Clock(lease.now_us, self.machine.monotonic)
+        self.clock = Clock(lease.now_us, self.machine.monotonic, advanced_us=lease.advanced_us)
         self.timers = TimerService(
             self.store,
             self.number,
@@ -303,6 +306,11 @@ class ShardGroup:
             assert kind is StopAttempt
             pending.actions.append(lambda: self.assignments.stop(effect))
 
+    @property
+    def committing(self) -> bool:
+        """Something was decided that is not durable yet."""
+        return not self._committer.idle
+
     # ------------------------------------------------------------ commit
 
     async def settled(self, execution: Execution) -> None:
@@ -394,7 +402,9 @@ class ShardGroup:
         execution = await self.load(run_key)
         # Of a term that is over it is left to the next leader, who has its row.
         if execution is not None and not self.closed:
-            self.apply(execution, FireTimer(kind=kind, seq=seq))
+            decision = self.apply(execution, FireTimer(kind=kind, seq=seq))
+            if self.on_fired is not None and decision.verdict is Verdict.ACCEPTED:
+                self.on_fired(execution)
 
     def lose_workflow_task(self, execution: Execution, *, returned: bool = False) -> None:
         """Nobody works on the run's task any more; give it out again."""

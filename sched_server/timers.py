@@ -62,6 +62,37 @@ class TimerService:
         """What counts; heap entries that differ from it are stale."""
         self._window_end_us = 0
         self._alarm = asyncio.Event()
+        self._firing = False
+
+    @property
+    def busy(self) -> bool:
+        """Something is due, or being fired, or the window moves."""
+        due = self._earliest()
+        return self._firing or (due is not None and due <= self._clock.now_us())
+
+    async def next_due_us(self, until_us: int) -> int | None:
+        """When the earliest timer is due, if that is not after `until_us`."""
+        due = self._earliest()
+        if until_us > self._window_end_us and (due is None or due > self._window_end_us):
+            rows = await self._store.due_timers(
+                self._shard_group,
+                due_until_us=until_us,
+                after=TimerRow(0, 0, 0, self._window_end_us),
+                limit=1,
+            )
+            if rows and (due is None or rows[0].due_us < due):
+                due = rows[0].due_us
+        return due if due is not None and due <= until_us else None
+
+    def clock_moved(self) -> None:
+        """Look again what is due."""
+        self._alarm.set()
+
+    def _earliest(self) -> int | None:
+        heap = self._heap
+        while heap and self._due.get(heap[0][1]) != heap[0][0]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
 
     def set(self, run_key: int, kind: int, seq: int, due_us: int) -> None:
         """The timer is durable; replaces an earlier one of the same key."""
@@ -121,11 +152,13 @@ class TimerService:
                 except TimeoutError:
                     pass
                 continue
+            self._firing = True
             fired = await self._fire_due()
             if fired >= self._burst:
                 await asyncio.sleep(0.02)  # lets an outage's backlog through at a bounded rate
             if self._window_end_us - self._clock.now_us() < WINDOW_US // 2:
                 await self._move_window()
+            self._firing = False
 
     def _next_wait_us(self) -> int:
         now = self._clock.now_us()

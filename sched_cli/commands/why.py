@@ -27,14 +27,13 @@ def why(
 ) -> None:
     """Say why a workflow is where it is: what it waits for, what failed, who is missing."""
     import asyncio
-    from datetime import UTC, datetime
 
     from sched_cli.render.why import reasons
 
     sight = asyncio.run(_read(engine, workflow_id))
     if isinstance(sight, dict):
         raise _no_leader(sight, output)
-    found = reasons(sight.description, datetime.now(UTC), sight)
+    found = reasons(sight.description, sight.now, sight)
     if output is OutputFormat.TABLE:
         _print_sentences(sight, found)
     else:

@@ -127,7 +127,8 @@ def _clocks(answering: Sequence[Answer]) -> Iterator[Finding]:
             answer.doubt.total_seconds(),
         )
         if clock.cluster_time is not None:
-            apart = (clock.cluster_time - clock.machine_time).total_seconds()
+            # What somebody moved on purpose is no fault.
+            apart = (clock.cluster_time - clock.advanced - clock.machine_time).total_seconds()
             if abs(apart) > _CLOCK_S:
                 side = "ahead of" if apart > 0 else "behind"
                 yield warn(

@@ -37,6 +37,7 @@ async def _serve(options: EngineOptions, link: SupervisorLink) -> int:
         port=options.port,
         otlp_endpoint=options.otlp_endpoint,
         migrate=True,
+        movable_clock=True,
     )
     server = EngineServer(settings)
     try:

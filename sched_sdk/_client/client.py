@@ -113,6 +113,12 @@ class Client:
         """How histories name this client."""
         return self._identity
 
+    def cluster_time(self) -> datetime:
+        """Now, by the clock that the engine's timers go by: the time of the machine
+        with the database, and on a dev server what `sched time advance` made of it.
+        A round trip's time behind at most."""
+        return self._connection.cluster_time()
+
     @property
     def _machine(self) -> Machine:
         """What the client runs on; its workers run on the same."""

@@ -20,7 +20,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -114,9 +116,14 @@ class EngineConnection:
         self._connected = asyncio.Event()
         self._lost_at = self._loop.time()
         self._epoch = 0
+        self._clock_ahead_us = 0
         self._problem = ""
         self._runner: asyncio.Task[None] | None = None
         self._closed = False
+
+    def cluster_time(self) -> datetime:
+        """Now, by the clock that timers go by, as far as it was told last."""
+        return datetime.now(UTC) + timedelta(microseconds=self._clock_ahead_us)
 
     # -- opening and closing -------------------------------------------------------
 
@@ -256,6 +263,7 @@ class EngineConnection:
             if not isinstance(frame, workflow_service_pb2.ServerFrame):
                 self._problem = "the engine closed the connection"
             elif self._accept_epoch(frame.epoch):
+                self._set_clock(frame.cluster_time_us)
                 return stream
         stream.cancel()
         return None
@@ -267,6 +275,10 @@ class EngineConnection:
             return False
         self._epoch = max(self._epoch, epoch)
         return True
+
+    def _set_clock(self, cluster_time_us: int) -> None:
+        if cluster_time_us:  # an older engine does not say
+            self._clock_ahead_us = cluster_time_us - time.time_ns() // 1_000
 
     async def _serve(self, channel: grpc.aio.Channel, stream: _Stream) -> None:
         """Write and read until the stream breaks."""
@@ -344,6 +356,7 @@ class EngineConnection:
                 return  # the end of the stream
             if not self._accept_epoch(frame.epoch):
                 return
+            self._set_clock(frame.cluster_time_us)
             for reply in frame.replies:
                 call = pending.pop(reply.id, None)
                 if call is None:

@@ -20,6 +20,7 @@ from sched_sdk._client.models import (
     StoreStatus,
     TaskQueueStatus,
     TaskState,
+    TimeAdvance,
     WorkerStatus,
     WorkflowCount,
     WorkflowDescription,
@@ -44,6 +45,7 @@ __all__ = [
     "event_from_bytes",
     "info_from_proto",
     "status_from_proto",
+    "time_advance_from_proto",
     "time_to_proto",
 ]
 
@@ -227,7 +229,19 @@ def cluster_status_from_proto(
         clock=ClockStatus(
             machine_time=optional_time(response.clock.machine_time_us),
             cluster_time=optional_time(response.clock.cluster_time_us),
+            advanced=timedelta(microseconds=response.clock.advanced_us),
         ),
+    )
+
+
+def time_advance_from_proto(response: cluster_service_pb2.AdvanceTimeResponse) -> TimeAdvance:
+    return TimeAdvance(
+        advanced=timedelta(microseconds=response.advanced_us),
+        timers_fired=response.timers_fired,
+        workflows_touched=response.workflows_touched,
+        workflow_ids=tuple(response.workflow_ids),
+        cluster_time=time_from_proto(response.cluster_time_us),
+        stopped_by=response.stopped_by,
     )
 
 

@@ -27,6 +27,7 @@ from sched_sdk.errors import CanceledFailureError, InvalidArgumentError, Workflo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
 
     from sched_sdk._client.connection import EngineConnection
     from sched_sdk._client.models import Event, WorkflowDescription
@@ -130,6 +131,10 @@ class WorkflowHandle(Generic[R]):
             workflow_id=self._id,
             run_id=outcome.run_id or self._run_id,
         ) from cause
+
+    def cluster_time(self) -> datetime:
+        """The same as `Client.cluster_time`."""
+        return self._connection.cluster_time()
 
     async def signal(self, name: str, *args: Any, request_id: str | None = None) -> None:
         """Send a signal; it is durable when this returns.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sched_sdk.api.v1 import history_pb2
     from sched_sdk.errors import FailureError
@@ -33,6 +33,7 @@ __all__ = [
     "StoreStatus",
     "TaskQueueStatus",
     "TaskState",
+    "TimeAdvance",
     "WorkerStatus",
     "WorkflowCount",
     "WorkflowDescription",
@@ -294,6 +295,24 @@ class ClockStatus:
     """Of the machine that it runs on; None from an engine that does not say."""
     cluster_time: datetime | None
     """What timers go by; known to the leader only."""
+    advanced: timedelta
+    """How far cluster time was moved ahead, on a dev server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeAdvance:
+    """How far the clock of a dev server was moved."""
+
+    advanced: timedelta
+    timers_fired: int
+    workflows_touched: int
+    """Workflows of which a timer fired."""
+    workflow_ids: tuple[str, ...]
+    """Of the first hundred of them."""
+    cluster_time: datetime
+    """What timers go by now."""
+    stopped_by: str
+    """Work that did not end in time, so that it did not come further; empty if it did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from typing import TYPE_CHECKING, Any
 
 from sched_sdk.api.v1 import cluster_service_pb2 as pb
 from sched_sdk.api.v1 import cluster_service_pb2_grpc as rpc
 from sched_server import __version__
+from sched_server.advancing import DEFAULT_PATIENCE_S, advance
+from sched_server.errors import Rejection
 from sched_server.rpc.errors import abort
 from sched_server.store.port import WORKFLOW_TASK
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sched_server.advancing import Advance
     from sched_server.census import Findings
     from sched_server.engine import Engine
     from sched_server.host import EngineHost
@@ -38,6 +44,26 @@ class ClusterService(rpc.ClusterServiceServicer):
     ) -> pb.GetStatusResponse:
         try:
             return await self._status()
+        except Exception as error:
+            await abort(context, error, self._host.measures)
+
+    async def AdvanceTime(  # noqa: N802
+        self,
+        request: pb.AdvanceTimeRequest,
+        context: Any,
+    ) -> AsyncIterator[pb.AdvanceTimeResponse]:
+        try:
+            engine = self._host.leading()
+            if not engine.settings.movable_clock:
+                raise Rejection(
+                    "INVALID_ARGUMENT",
+                    "the clock of this engine cannot be moved; only a dev server's can (sched dev)",
+                )
+            patience_s = request.patience_us / 1_000_000 or DEFAULT_PATIENCE_S
+            moves = advance(engine.group, request.advance_us, patience_s=patience_s)
+            async with contextlib.aclosing(moves):
+                async for progress in moves:
+                    yield _progress(progress)
         except Exception as error:
             await abort(context, error, self._host.measures)
 
@@ -68,6 +94,18 @@ class ClusterService(rpc.ClusterServiceServicer):
         return response
 
 
+def _progress(progress: Advance) -> pb.AdvanceTimeResponse:
+    return pb.AdvanceTimeResponse(
+        advanced_us=progress.advanced_us,
+        timers_fired=progress.timers_fired,
+        workflows_touched=progress.workflows_touched,
+        workflow_ids=progress.workflow_ids,
+        cluster_time_us=progress.now_us,
+        done=progress.done,
+        stopped_by=progress.stopped_by,
+    )
+
+
 def _describe_leader(engine: Engine, findings: Findings, response: pb.GetStatusResponse) -> None:
     sessions = list(engine.workers.sessions.values())
     queues: dict[str, pb.TaskQueueStatus] = {}
@@ -81,6 +119,7 @@ def _describe_leader(engine: Engine, findings: Findings, response: pb.GetStatusR
         else:
             queue.pending_activity_tasks += count
     response.clock.cluster_time_us = engine.group.clock.now_us()
+    response.clock.advanced_us = engine.group.clock.advanced_us
     response.workers.extend(_worker(session) for session in sessions)
     response.task_queues.extend(queues[name] for name in sorted(queues))
     status = engine.group.dispatcher.queue_status()

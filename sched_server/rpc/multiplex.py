@@ -123,9 +123,10 @@ class ClientStream:
                 self._wake.clear()
                 await self._wake.wait()
             replies, self._replies = self._replies, []
-            epoch = self._engine.group.epoch
+            group = self._engine.group
+            now_us = group.clock.now_us()
             for part in _split(replies):
-                yield pb.ServerFrame(replies=part, epoch=epoch)
+                yield pb.ServerFrame(replies=part, epoch=group.epoch, cluster_time_us=now_us)
 
 
 def _split(replies: list[pb.Reply]) -> list[list[pb.Reply]]:

@@ -47,7 +47,8 @@ class WorkflowService(rpc.WorkflowServiceServicer):
         reader = asyncio.ensure_future(stream.read(request_iterator))
         try:
             # Tells the client at once that somebody serves.
-            yield pb.ServerFrame(epoch=engine.group.epoch)
+            group = engine.group
+            yield pb.ServerFrame(epoch=group.epoch, cluster_time_us=group.clock.now_us())
             async for frame in stream.frames():
                 yield frame
             if stream.refused is not None:

@@ -134,7 +134,9 @@ class StoreLease(Struct, frozen=True):
     next_run_key: int
     """The first run key that was never used."""
     now_us: int
-    """The database's clock at the takeover."""
+    """The database's clock at the takeover, and `advanced_us` more."""
+    advanced_us: int = 0
+    """How far the clock was moved ahead."""
 
 
 class TaskKey(Struct, frozen=True):
@@ -237,6 +239,14 @@ class Store(Protocol):
 
     async def acquire(self, shard_group: int, address: str) -> StoreLease:
         """Become the leader of a shard group: raise its epoch."""
+        ...
+
+    async def advance_clock(self, shard_group: int, epoch: int, advanced_us: int) -> None:
+        """From the next lease on, time is so far ahead of the database's clock; durable
+        when this returns.
+
+        Raises FencedError, StoreUnavailableError.
+        """
         ...
 
     async def commit(self, batch: CommitBatch) -> list[bool]:

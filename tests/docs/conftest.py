@@ -12,7 +12,7 @@ from sched_server import EngineServer, EngineSettings
 
 @pytest.fixture
 async def engine() -> AsyncIterator[EngineServer]:
-    server = EngineServer(EngineSettings(db=":memory:", port=0))
+    server = EngineServer(EngineSettings(db=":memory:", port=0, movable_clock=True))
     await server.start()
     yield server
     await server.stop(0)

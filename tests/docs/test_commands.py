@@ -110,6 +110,7 @@ def _long(option: TyperOption) -> str:
         ("sched engine", "engine"),
         ("up and down", "migrate down"),
         ("sched doctor", "doctor"),
+        ("time advance", "time advance"),
     ],
 )
 def test_the_options_of_a_command_are_in_its_table(heading: str, command: str) -> None:
@@ -289,6 +290,14 @@ async def test_the_json_of_a_cluster(client: Client, shell: Shell) -> None:
     assert real["task_queues"]
     told = written("cluster status")["standbys"][0]
     assert list(told) == [field.name for field in dataclasses.fields(StandbyStatus)]
+
+
+async def test_the_json_of_time_that_was_moved(shell: Shell) -> None:
+    real = json.loads(await shell("time", "advance", "7d", "-o", "json"))
+    same_shape(written("time advance"), real)
+    assert list(written("time advance")) == list(
+        json.loads(await shell("time", "advance", "1s", "-o", "jsonl"))
+    )
 
 
 async def test_the_json_of_the_doctor(shell: Shell) -> None:

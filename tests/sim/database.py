@@ -144,6 +144,9 @@ class Database:
         self.epoch = lease.epoch
         return lease
 
+    def advance_clock(self, shard_group: int, epoch: int, advanced_us: int) -> None:
+        write.advance_clock(self.connection, shard_group, epoch, advanced_us, _impossible)
+
     def commit(self, batch: CommitBatch) -> list[bool]:
         if self.full:
             self.faults["disk full"] += 1

@@ -59,6 +59,10 @@ class SimStore(Store):
         self._database.trace.add(self._process.name, f"has acquired epoch {lease.epoch}")
         return lease
 
+    async def advance_clock(self, shard_group: int, epoch: int, advanced_us: int) -> None:
+        async with self._turn:
+            await self._tried(self._database.advance_clock, shard_group, epoch, advanced_us)
+
     # --- commits -----------------------------------------------------------------------
 
     async def commit(self, batch: CommitBatch) -> list[bool]:

@@ -15,6 +15,8 @@ from sched_cli.options import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sched_sdk._client import Client
 
 TimeoutOption = Annotated[
@@ -54,9 +56,9 @@ def query(
     from sched_cli.values import parse_inputs
 
     if name is None:
-        _list_queries(_ask(engine, workflow_id, "__queries", [], timeout), output)
+        _list_queries(_ask(engine, workflow_id, "__queries", [], timeout)[0], output)
         return
-    answer = _ask(engine, workflow_id, name, parse_inputs(inputs), timeout)
+    answer, _ = _ask(engine, workflow_id, name, parse_inputs(inputs), timeout)
     if output is OutputFormat.TABLE and isinstance(answer, str):
         typer.echo(answer)
     elif output is OutputFormat.JSONL:
@@ -74,18 +76,16 @@ def stack(
     """Show where each task of a workflow's code stands, and what it waits for."""
     from sched_cli.render import console, plain
 
-    tasks = _ask(engine, workflow_id, "__stack", [], timeout)
+    tasks, now = _ask(engine, workflow_id, "__stack", [], timeout)
     if output is OutputFormat.JSON:
         plain.print_json(tasks)
     elif output is OutputFormat.JSONL:
         for task in tasks:
             plain.print_json_line(task)
     elif tasks:
-        from datetime import UTC, datetime
-
         from sched_cli.render.stack import stack_lines
 
-        for line in stack_lines(tasks, datetime.now(UTC)):
+        for line in stack_lines(tasks, now):
             console.data().print(line, soft_wrap=True)
     else:
         console.hint("Its code has ended; nothing waits.")
@@ -107,7 +107,10 @@ def _list_queries(queries: list[dict[str, Any]], output: OutputFormat) -> None:
         console.hint("It has no queries of its own. Where it stands: sched workflow stack ID")
 
 
-def _ask(engine: str, given: str, name: str, inputs: list[Any], timeout: str | None) -> Any:
+def _ask(
+    engine: str, given: str, name: str, inputs: list[Any], timeout: str | None
+) -> tuple[Any, datetime]:
+    """The answer, and when that was by the engine's clock."""
     from sched_cli.connection import on_workflow, with_client
     from sched_cli.errors import CliError, UsageError
     from sched_cli.values import parse_duration
@@ -116,12 +119,13 @@ def _ask(engine: str, given: str, name: str, inputs: list[Any], timeout: str | N
     limit = parse_duration(timeout, "--timeout")
     limit_s = limit.total_seconds() if limit else None
 
-    async def use(client: Client) -> Any:
-        return await on_workflow(
+    async def use(client: Client) -> tuple[Any, datetime]:
+        answer = await on_workflow(
             client,
             given,
             lambda found: client.workflow(found).query(name, *inputs, timeout=limit_s),
         )
+        return answer, client.cluster_time()
 
     try:
         return with_client(engine, use)

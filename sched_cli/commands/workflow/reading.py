@@ -15,6 +15,7 @@ from sched_cli.options import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import TypedDict
 
     from sched_cli.looking import Sight
@@ -98,12 +99,13 @@ def list_workflows(
 
     filters = filters_of(status, workflow_type, task_queue, id_prefix, build)
 
-    async def read(client: Client) -> list[WorkflowInfo]:
+    async def read(client: Client) -> tuple[list[WorkflowInfo], datetime]:
         # One more than is shown tells whether there are more.
-        return [run async for run in client.list_workflows(**filters, limit=limit + 1)]
+        runs = [run async for run in client.list_workflows(**filters, limit=limit + 1)]
+        return runs, client.cluster_time()
 
-    found = with_client(engine, read)
-    _print_list(found[:limit], output)
+    found, now = with_client(engine, read)
+    _print_list(found[:limit], output, now)
     if len(found) > limit:
         from sched_cli.render import console
 
@@ -152,9 +154,7 @@ def show(
         return await on_workflow(client, workflow_id, lambda found: look(client.workflow(found)))
 
     sight = with_client(engine, read)
-    from datetime import UTC, datetime
-
-    now = datetime.now(UTC)
+    now = sight.now
     if output is not OutputFormat.TABLE:
         from sched_cli.render.workflows import sight_object
 
@@ -195,7 +195,7 @@ def _check_status(given: str) -> str:
     return status
 
 
-def _print_list(runs: list[WorkflowInfo], output: OutputFormat) -> None:
+def _print_list(runs: list[WorkflowInfo], output: OutputFormat, now: datetime) -> None:
     from sched_cli.render import plain
 
     if output is OutputFormat.JSON:
@@ -204,13 +204,11 @@ def _print_list(runs: list[WorkflowInfo], output: OutputFormat) -> None:
         for run in runs:
             plain.print_json_line(run)
     else:
-        from datetime import UTC, datetime
-
         from sched_cli.render import console
         from sched_cli.render.workflows import workflow_table
 
         if runs:
-            console.data().print(workflow_table(runs, datetime.now(UTC)))
+            console.data().print(workflow_table(runs, now))
         else:
             console.hint("There are no such workflows.")
 

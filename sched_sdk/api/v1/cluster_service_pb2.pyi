@@ -165,23 +165,95 @@ class ClockStatus(_message.Message):
 
     MACHINE_TIME_US_FIELD_NUMBER: _builtins.int
     CLUSTER_TIME_US_FIELD_NUMBER: _builtins.int
+    ADVANCED_US_FIELD_NUMBER: _builtins.int
     machine_time_us: _builtins.int
     """Of the machine that it runs on."""
     cluster_time_us: _builtins.int
     """What timers go by; 0 unless it leads."""
+    advanced_us: _builtins.int
+    """How far it was moved ahead in all (dev servers)."""
     def __init__(
         self,
         *,
         machine_time_us: _builtins.int = ...,
         cluster_time_us: _builtins.int = ...,
+        advanced_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_time_us", b"cluster_time_us", "machine_time_us", b"machine_time_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advanced_us", b"advanced_us", "cluster_time_us", b"cluster_time_us", "machine_time_us", b"machine_time_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClockStatus: _TypeAlias = ClockStatus  # noqa: Y015
+
+@_typing.final
+class AdvanceTimeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADVANCE_US_FIELD_NUMBER: _builtins.int
+    PATIENCE_US_FIELD_NUMBER: _builtins.int
+    advance_us: _builtins.int
+    patience_us: _builtins.int
+    """How long work that is under way may take before the clock stops moving;
+    0: ten seconds.
+    """
+    def __init__(
+        self,
+        *,
+        advance_us: _builtins.int = ...,
+        patience_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advance_us", b"advance_us", "patience_us", b"patience_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdvanceTimeRequest: _TypeAlias = AdvanceTimeRequest  # noqa: Y015
+
+@_typing.final
+class AdvanceTimeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADVANCED_US_FIELD_NUMBER: _builtins.int
+    TIMERS_FIRED_FIELD_NUMBER: _builtins.int
+    WORKFLOWS_TOUCHED_FIELD_NUMBER: _builtins.int
+    WORKFLOW_IDS_FIELD_NUMBER: _builtins.int
+    CLUSTER_TIME_US_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    STOPPED_BY_FIELD_NUMBER: _builtins.int
+    advanced_us: _builtins.int
+    """So far."""
+    timers_fired: _builtins.int
+    workflows_touched: _builtins.int
+    """Workflows of which one was due, and the ids of the first hundred."""
+    cluster_time_us: _builtins.int
+    """What timers go by now."""
+    done: _builtins.bool
+    """No response follows."""
+    stopped_by: _builtins.str
+    """Why it did not come further, if it did not: work that did not end in time."""
+    @_builtins.property
+    def workflow_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        advanced_us: _builtins.int = ...,
+        timers_fired: _builtins.int = ...,
+        workflows_touched: _builtins.int = ...,
+        workflow_ids: _abc.Iterable[_builtins.str] | None = ...,
+        cluster_time_us: _builtins.int = ...,
+        done: _builtins.bool = ...,
+        stopped_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advanced_us", b"advanced_us", "cluster_time_us", b"cluster_time_us", "done", b"done", "stopped_by", b"stopped_by", "timers_fired", b"timers_fired", "workflow_ids", b"workflow_ids", "workflows_touched", b"workflows_touched"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdvanceTimeResponse: _TypeAlias = AdvanceTimeResponse  # noqa: Y015
 
 @_typing.final
 class StoreStatus(_message.Message):

@@ -44,6 +44,11 @@ class ClusterServiceStub:
                 request_serializer=sched_dot_v1_dot_cluster__service__pb2.GetVersionRequest.SerializeToString,
                 response_deserializer=sched_dot_v1_dot_cluster__service__pb2.GetVersionResponse.FromString,
                 _registered_method=True)
+        self.AdvanceTime = channel.unary_stream(
+                '/sched.v1.ClusterService/AdvanceTime',
+                request_serializer=sched_dot_v1_dot_cluster__service__pb2.AdvanceTimeRequest.SerializeToString,
+                response_deserializer=sched_dot_v1_dot_cluster__service__pb2.AdvanceTimeResponse.FromString,
+                _registered_method=True)
 
 
 class ClusterServiceServicer:
@@ -61,6 +66,14 @@ class ClusterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AdvanceTime(self, request, context):
+        """Moves the clock of a dev server, due time by due time; refused elsewhere. Tells
+        from time to time how far it is; the last response is the whole.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ClusterServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -73,6 +86,11 @@ def add_ClusterServiceServicer_to_server(servicer, server):
                     servicer.GetVersion,
                     request_deserializer=sched_dot_v1_dot_cluster__service__pb2.GetVersionRequest.FromString,
                     response_serializer=sched_dot_v1_dot_cluster__service__pb2.GetVersionResponse.SerializeToString,
+            ),
+            'AdvanceTime': grpc.unary_stream_rpc_method_handler(
+                    servicer.AdvanceTime,
+                    request_deserializer=sched_dot_v1_dot_cluster__service__pb2.AdvanceTimeRequest.FromString,
+                    response_serializer=sched_dot_v1_dot_cluster__service__pb2.AdvanceTimeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -129,6 +147,33 @@ class ClusterService:
             '/sched.v1.ClusterService/GetVersion',
             sched_dot_v1_dot_cluster__service__pb2.GetVersionRequest.SerializeToString,
             sched_dot_v1_dot_cluster__service__pb2.GetVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdvanceTime(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sched.v1.ClusterService/AdvanceTime',
+            sched_dot_v1_dot_cluster__service__pb2.AdvanceTimeRequest.SerializeToString,
+            sched_dot_v1_dot_cluster__service__pb2.AdvanceTimeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -33,12 +33,20 @@ class ClusterServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ClusterServiceAsyncStub: ...
     GetStatus: _grpc.UnaryUnaryMultiCallable[_cluster_service_pb2.GetStatusRequest, _cluster_service_pb2.GetStatusResponse]
     GetVersion: _grpc.UnaryUnaryMultiCallable[_cluster_service_pb2.GetVersionRequest, _cluster_service_pb2.GetVersionResponse]
+    AdvanceTime: _grpc.UnaryStreamMultiCallable[_cluster_service_pb2.AdvanceTimeRequest, _cluster_service_pb2.AdvanceTimeResponse]
+    """Moves the clock of a dev server, due time by due time; refused elsewhere. Tells
+    from time to time how far it is; the last response is the whole.
+    """
 
 @_typing.type_check_only
 class ClusterServiceAsyncStub(ClusterServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStatus: _aio.UnaryUnaryMultiCallable[_cluster_service_pb2.GetStatusRequest, _cluster_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     GetVersion: _aio.UnaryUnaryMultiCallable[_cluster_service_pb2.GetVersionRequest, _cluster_service_pb2.GetVersionResponse]  # type: ignore[assignment]
+    AdvanceTime: _aio.UnaryStreamMultiCallable[_cluster_service_pb2.AdvanceTimeRequest, _cluster_service_pb2.AdvanceTimeResponse]  # type: ignore[assignment]
+    """Moves the clock of a dev server, due time by due time; refused elsewhere. Tells
+    from time to time how far it is; the last response is the whole.
+    """
 
 class ClusterServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -54,5 +62,15 @@ class ClusterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _cluster_service_pb2.GetVersionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_cluster_service_pb2.GetVersionResponse, _abc.Awaitable[_cluster_service_pb2.GetVersionResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AdvanceTime(
+        self,
+        request: _cluster_service_pb2.AdvanceTimeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_cluster_service_pb2.AdvanceTimeResponse], _abc.AsyncIterator[_cluster_service_pb2.AdvanceTimeResponse]]:
+        """Moves the clock of a dev server, due time by due time; refused elsewhere. Tells
+        from time to time how far it is; the last response is the whole.
+        """
 
 def add_ClusterServiceServicer_to_server(servicer: ClusterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

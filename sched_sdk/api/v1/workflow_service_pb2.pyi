@@ -143,8 +143,11 @@ class ServerFrame(_message.Message):
 
     REPLIES_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    CLUSTER_TIME_US_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     """The sender's leadership epoch; a client refuses a lower one than it saw."""
+    cluster_time_us: _builtins.int
+    """What timers go by, as the frame was sent."""
     @_builtins.property
     def replies(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reply]: ...
     def __init__(
@@ -152,10 +155,11 @@ class ServerFrame(_message.Message):
         *,
         replies: _abc.Iterable[Global___Reply] | None = ...,
         epoch: _builtins.int = ...,
+        cluster_time_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "replies", b"replies"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_time_us", b"cluster_time_us", "epoch", b"epoch", "replies", b"replies"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

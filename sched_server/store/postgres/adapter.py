@@ -161,6 +161,9 @@ class PostgresStore(Store):
         self._trouble = ""  # of a term that is over
         return lease
 
+    async def advance_clock(self, shard_group: int, epoch: int, advanced_us: int) -> None:
+        await self._write(self._writer.advance_clock(shard_group, epoch, advanced_us))
+
     async def commit(self, batch: CommitBatch) -> list[bool]:
         try:
             applied = await self._write(self._writer.commit(batch))

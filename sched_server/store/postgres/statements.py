@@ -68,7 +68,17 @@ RETURNING epoch
 BEGIN_LEASE = """
 INSERT INTO leases (shard_group, epoch, holder, address, next_run_key)
 SELECT $1, $2, $3, $4, coalesce(max(next_run_key), $5) FROM leases WHERE shard_group = $1
-RETURNING next_run_key, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+RETURNING next_run_key, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+    coalesce((SELECT value::bigint FROM meta WHERE key = 'clock_advanced_us'), 0)
+"""
+
+# Remember how far the clock is ahead, if the epoch is the current one:
+# (shard_group, epoch, microseconds).
+ADVANCE_CLOCK = """
+WITH fence AS (SELECT FROM shard_groups WHERE shard_group = $1 AND epoch = $2 FOR SHARE)
+INSERT INTO meta (key, value) SELECT 'clock_advanced_us', $3::text FROM fence
+ON CONFLICT (key) DO UPDATE SET value = excluded.value
+RETURNING key
 """
 
 # Forget the leases of long ago: (shard_group, epoch).

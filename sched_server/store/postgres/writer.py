@@ -115,7 +115,7 @@ class Writer:
     async def acquire(self, shard_group: int, address: str) -> StoreLease:
         async with self._turn:
             # To raise the epoch twice, because an answer was lost, does no harm.
-            epoch, next_run_key, now_us = await self._repeated(
+            epoch, next_run_key, now_us, advanced_us = await self._repeated(
                 lambda connection: self._acquire(connection, shard_group, address)
             )
         self._current = {
@@ -123,22 +123,26 @@ class Writer:
         }
         self._current[shard_group, epoch] = _Current(epoch)
         return StoreLease(
-            shard_group=shard_group, epoch=epoch, next_run_key=next_run_key, now_us=now_us
+            shard_group=shard_group,
+            epoch=epoch,
+            next_run_key=next_run_key,
+            now_us=now_us + advanced_us,
+            advanced_us=advanced_us,
         )
 
     async def _acquire(
         self, connection: AsyncConnection, shard_group: int, address: str
-    ) -> tuple[int, int, int]:
+    ) -> tuple[int, int, int, int]:
         async with connection.transaction():
             raised = await fetch_one(connection, sql.RAISE_EPOCH, [Int4(shard_group)])
             assert raised is not None
             (epoch,) = raised
-            next_run_key, now_us = await self._begin_lease(
+            next_run_key, now_us, advanced_us = await self._begin_lease(
                 connection, shard_group, epoch, self._holder, address
             )
             old = [Int4(shard_group), Int8(epoch - _KEPT_LEASES)]
             await connection.execute(sql.DELETE_LEASES, old)
-        return epoch, next_run_key, now_us
+        return epoch, next_run_key, now_us, advanced_us
 
     async def _begin_lease(
         self,
@@ -147,7 +151,7 @@ class Writer:
         epoch: int,
         holder: str,
         address: str,
-    ) -> tuple[int, int]:
+    ) -> tuple[int, int, int]:
         first = Int8(shard_group * _KEYS_PER_GROUP + 1)
         begun = await fetch_one(
             connection,
@@ -155,8 +159,15 @@ class Writer:
             [Int4(shard_group), Int8(epoch), holder, address, first],
         )
         assert begun is not None
-        next_run_key, now_us = begun
-        return next_run_key, now_us
+        next_run_key, now_us, advanced_us = begun
+        return next_run_key, now_us, advanced_us
+
+    async def advance_clock(self, shard_group: int, epoch: int, advanced_us: int) -> None:
+        async with self._turn:
+            current = self._current.get((shard_group, epoch)) or _Current(epoch)
+            values = [Int4(shard_group), Int8(current.epoch), str(advanced_us)]
+            if not await self._ask(sql.ADVANCE_CLOCK, values):
+                await self._check_fence(shard_group, current)
 
     # --- commits -----------------------------------------------------------------------
 

@@ -126,6 +126,9 @@ class SqliteStore(Store):
         now_us = time.time_ns() // 1_000
         return await self._write(write.acquire, shard_group, address, now_us, self._fatal)
 
+    async def advance_clock(self, shard_group: int, epoch: int, advanced_us: int) -> None:
+        await self._write(write.advance_clock, shard_group, epoch, advanced_us, self._fatal)
+
     async def commit(self, batch: CommitBatch) -> list[bool]:
         try:
             applied = await self._write(self._commit, batch)

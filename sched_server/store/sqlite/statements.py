@@ -29,6 +29,15 @@ SET epoch = epoch + 1, address = excluded.address, acquired_us = excluded.acquir
 # The lease just taken.
 READ_LEASE = "SELECT epoch, next_run_key FROM shard_groups WHERE shard_group = ?"
 
+# How far the clock was moved ahead.
+READ_ADVANCED = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clock_advanced_us'"
+
+# The same, from now on: (microseconds).
+WRITE_ADVANCED = """
+INSERT INTO meta (key, value) VALUES ('clock_advanced_us', CAST(? AS TEXT))
+ON CONFLICT (key) DO UPDATE SET value = excluded.value
+"""
+
 # The fence: is this still the leader's epoch?
 READ_EPOCH = "SELECT epoch FROM shard_groups WHERE shard_group = ?"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 
 from sched_server.store.open_runs import judge
-from sched_server.store.port import FencedError, StoreLease
+from sched_server.store.port import CommitBatch, FencedError, StoreLease
 from sched_server.store.sqlite import statements as sql
 from sched_server.store.sqlite.connection import Transaction
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
-    from sched_server.store.port import CommitBatch, RunChange
+    from sched_server.store.port import RunChange
 
 _KEYS_PER_GROUP = 1 << 40
 """Each shard group hands out run keys from a range of its own, so that a key
@@ -51,9 +51,28 @@ def acquire(
     with Transaction(connection, fatal):
         connection.execute(sql.ACQUIRE, (shard_group, address, now_us, first_run_key))
         epoch, next_run_key = connection.execute(sql.READ_LEASE, (shard_group,)).fetchone()
+        advanced = connection.execute(sql.READ_ADVANCED).fetchone()
+    advanced_us = 0 if advanced is None else advanced[0]
     return StoreLease(
-        shard_group=shard_group, epoch=epoch, next_run_key=next_run_key, now_us=now_us
+        shard_group=shard_group,
+        epoch=epoch,
+        next_run_key=next_run_key,
+        now_us=now_us + advanced_us,
+        advanced_us=advanced_us,
     )
+
+
+def advance_clock(
+    connection: sqlite3.Connection,
+    shard_group: int,
+    epoch: int,
+    advanced_us: int,
+    fatal: Callable[[str], NoReturn],
+) -> None:
+    """Remember how far the clock is ahead. Raises FencedError."""
+    with Transaction(connection, fatal):
+        _check_fence(connection, CommitBatch(shard_group=shard_group, epoch=epoch, groups=[]))
+        connection.execute(sql.WRITE_ADVANCED, (advanced_us,))
 
 
 def write_batch(

@@ -48,7 +48,7 @@ CLUSTER = ClusterStatus(
     ),
     workers=(),
     task_queues=(),
-    clock=ClockStatus(machine_time=NOW, cluster_time=NOW),
+    clock=ClockStatus(machine_time=NOW, cluster_time=NOW, advanced=timedelta(0)),
 )
 
 
@@ -64,6 +64,7 @@ def clock(**ahead: timedelta) -> ClockStatus:
     return ClockStatus(
         machine_time=NOW + ahead.get("machine", timedelta(0)),
         cluster_time=NOW + ahead.get("cluster", timedelta(0)),
+        advanced=ahead.get("advanced", timedelta(0)),
     )
 
 
@@ -149,6 +150,11 @@ def test_what_is_wrong_with_engines(
     (found,) = bad(engines.judge(answers, "0.1.0"))
     assert found[:2] == (level, check)
     assert words in found[2]
+
+
+def test_a_clock_that_was_moved_on_purpose_is_no_fault() -> None:
+    week = timedelta(days=7)
+    assert not bad(engines.judge([answer(clock=clock(cluster=week, advanced=week))], "0.1.0"))
 
 
 def test_the_time_that_the_question_took_is_not_held_against_a_clock() -> None:

@@ -21,6 +21,26 @@ class LeaseContract:
         # The database's clock; on another machine it may differ a little.
         assert abs(lease.now_us - before_us) < 60_000_000
 
+    async def test_a_clock_that_was_moved_stays_ahead(self, store: Store) -> None:
+        lease = await store.acquire(0, "engine")
+        assert lease.advanced_us == 0
+        week_us = 7 * 86_400_000_000
+        await store.advance_clock(0, lease.epoch, week_us - 1)
+        await store.advance_clock(0, lease.epoch, week_us)
+
+        again = await store.acquire(0, "again")
+        assert again.advanced_us == week_us
+        assert again.now_us - lease.now_us >= week_us
+
+    async def test_an_old_epoch_moves_no_clock(self, store: Store) -> None:
+        old = await store.acquire(0, "old")
+        new = await store.acquire(0, "new")
+        with pytest.raises(FencedError):
+            await store.advance_clock(0, old.epoch, 1)
+        with pytest.raises(FencedError):
+            await store.advance_clock(0, new.epoch + 1, 1)
+        assert (await store.acquire(0, "again")).advanced_us == 0
+
     async def test_every_lease_has_a_higher_epoch(self, store: Store) -> None:
         epochs = [(await store.acquire(0, f"engine-{n}")).epoch for n in range(4)]
         assert epochs == sorted(set(epochs))
