@@ -108,6 +108,12 @@ class SyncClient:
         """How histories name this client."""
         return self._async.identity
 
+    def cluster_time(self) -> datetime:
+        """Now, by the clock that the engine's timers go by: the time of the machine
+        with the database, and on a dev server what `sched time advance` made of it.
+        A round trip's time behind at most."""
+        return self._async.cluster_time()
+
     @overload
     def start_workflow(
         self,
@@ -309,6 +315,10 @@ class SyncWorkflowHandle(Generic[R]):
         does not fit the expected type.
         """
         return self._thread.run(self._async.result(timeout))
+
+    def cluster_time(self) -> datetime:
+        """The same as `Client.cluster_time`."""
+        return self._async.cluster_time()
 
     def signal(self, name: str, *args: Any, request_id: str | None = None) -> None:
         """Send a signal; it is durable when this returns.
