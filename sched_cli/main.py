@@ -6,11 +6,15 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from sched_cli import global_options, profiles
+
 if TYPE_CHECKING:
     import typer
 
-_DEBUG_FLAG = "--debug"
-_TRUE_WORDS = ("1", "true", "yes", "on")
+    from sched_cli.global_options import GlobalOptions
+
+# They neither ask an engine nor may stop at a broken file.
+_WITHOUT_PROFILE = ("config", "init", "version")
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -18,13 +22,28 @@ def run(arguments: list[str] | None = None) -> None:
     # What gRPC's core logs by itself is for people who mend gRPC; what goes wrong
     # is said by us. Read when grpc is imported, here and in child processes.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    given, debug = _take_debug_flag(sys.argv[1:] if arguments is None else arguments)
+    debug = False
     try:
+        given, options = global_options.take(sys.argv[1:] if arguments is None else arguments)
+        debug = options.debug
+        _apply(options, given)
         build_app()(args=given, prog_name="sched")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
         sys.exit(_report(error, debug=debug))
+
+
+def _apply(options: GlobalOptions, given: list[str]) -> None:
+    """By variables, which child processes have too."""
+    if options.quiet:
+        os.environ["SCHED_QUIET"] = "1"
+    if options.no_color:
+        os.environ["NO_COLOR"] = "1"
+    asks_for_help = not given or not {"-h", "--help"}.isdisjoint(given)
+    completes = "_SCHED_COMPLETE" in os.environ
+    if not asks_for_help and not completes and given[0] not in _WITHOUT_PROFILE:
+        profiles.apply(options.profile)
 
 
 def build_app() -> typer.Typer:
@@ -35,6 +54,7 @@ def build_app() -> typer.Typer:
         capture,
         check,
         cluster,
+        config,
         dev,
         diff,
         doctor,
@@ -64,7 +84,9 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog=(
-            "--debug, anywhere on the line, or SCHED_DEBUG=1 shows tracebacks.\n\n"
+            "Anywhere on the line: --profile NAME talks to the engine of that profile (sched "
+            "config), --quiet says nothing but data and errors, --no-color, and --debug shows "
+            "tracebacks.\n\n"
             "Exit codes: 0 fine, 1 failed, 2 usage, 3 unreachable, 4 no such workflow."
         ),
     )
@@ -82,17 +104,10 @@ def build_app() -> typer.Typer:
     app.add_typer(migrate.build_commands(), name="migrate")
     app.add_typer(cluster.build_commands(), name="cluster")
     app.add_typer(time.build_commands(), name="time")
+    app.add_typer(config.build_commands(), name="config")
     app.command("doctor")(doctor.doctor)
     app.command("version")(version.version)
     return app
-
-
-def _take_debug_flag(arguments: list[str]) -> tuple[list[str], bool]:
-    """`--debug` is understood behind every command, so it is taken out here."""
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = [argument for argument in arguments[:end] if argument != _DEBUG_FLAG]
-    asked = len(options) < end or os.environ.get("SCHED_DEBUG", "").lower() in _TRUE_WORDS
-    return options + arguments[end:], asked
 
 
 def _report(error: Exception, *, debug: bool) -> int:

@@ -11,6 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from sched_cli.global_options import is_set
 from sched_cli.secrets import redact
 
 if TYPE_CHECKING:
@@ -41,15 +42,24 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, emoji=False, soft_wrap=False)
 
 
+def is_quiet() -> bool:
+    """Whether only data, warnings and errors are wanted."""
+    return is_set("SCHED_QUIET")
+
+
 def say(text: str) -> None:
-    """One message for people, on stderr."""
+    """One message for people, on stderr; not with --quiet."""
+    if is_quiet():
+        return
     from rich.text import Text
 
     messages().print(Text(text), soft_wrap=True)
 
 
 def hint(text: str) -> None:
-    """A message of less weight, on stderr."""
+    """A message of less weight, on stderr; not with --quiet."""
+    if is_quiet():
+        return
     from rich.text import Text
 
     messages().print(Text(text, style="dim"), soft_wrap=True)

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from sched_cli import global_options
 from sched_cli.main import build_app
 from tests.docs.markdown import ROOT, blocks_of, inline_code_of, pages, prose_of
 
@@ -75,7 +76,7 @@ def check(line: str) -> None:
     if any("…" in word or word.startswith("[") or word == "|" for word in words):
         return
     try:
-        command.make_context(" ".join(path), [word for word in words if word != "--debug"])
+        command.make_context(" ".join(path), global_options.take(words)[0])
     except typer.Exit:  # --help
         return
     except Exception as error:

@@ -111,6 +111,7 @@ def _long(option: TyperOption) -> str:
         ("up and down", "migrate down"),
         ("sched doctor", "doctor"),
         ("time advance", "time advance"),
+        ("sched config", "config set"),
     ],
 )
 def test_the_options_of_a_command_are_in_its_table(heading: str, command: str) -> None:
@@ -290,6 +291,16 @@ async def test_the_json_of_a_cluster(client: Client, shell: Shell) -> None:
     assert real["task_queues"]
     told = written("cluster status")["standbys"][0]
     assert list(told) == [field.name for field in dataclasses.fields(StandbyStatus)]
+
+
+async def test_the_json_of_profiles(shell: Shell, tmp_path: Path) -> None:
+    config = {"SCHED_CONFIG": str(tmp_path / "config.toml")}
+    for arguments in (("set", "prod", "--address", "a"), ("use", "prod")):
+        assert sched_in_process("config", *arguments, environment=config).returncode == 0
+    for command in ("list", "show"):
+        done = sched_in_process("config", command, "-o", "json", environment=config)
+        same_shape(written(f"config {command}"), json.loads(done.stdout))
+    assert (await shell.json("config", "show"))["source"] == "SCHED_ENGINE_ADDRESS"
 
 
 async def test_the_json_of_time_that_was_moved(shell: Shell) -> None:
