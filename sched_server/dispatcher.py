@@ -195,8 +195,9 @@ class Dispatcher:
     ) -> None:
         """The assignment is durable."""
         activity = execution.state.activities.get(seq)
-        if activity is None or activity.record.dispatch != dispatch:
-            # It ended in the commit that assigned it; its slot is free for others.
+        given = activity is not None and activity.record.dispatch == dispatch
+        if activity is None or not given or activity.record.phase is not ActivityPhase.STARTED:
+            # Its attempt ended in the commit that assigned it; the slot is free for others.
             if session.activities.pop(dispatch, None) is not None:
                 self.slot_freed(session, ACTIVITY_TASK)
             return

@@ -10,6 +10,8 @@ import pytest
 from sched_sdk.api.v1 import common_pb2
 from sched_sdk.api.v1 import worker_service_pb2 as pb
 from sched_server import changes
+from sched_server.core.inputs import FireTimer
+from sched_server.core.state import ActivityPhase
 from sched_server.core.values import TimerKind
 from sched_server.errors import Unavailable
 from sched_server.observability.distribution import Distribution
@@ -328,6 +330,29 @@ async def test_tasks_and_activities_are_pushed_only_behind_their_commit() -> Non
         assert worker.activities.empty()
         engine.store.gate.set()
         assert (await worker.activity()).seq == 1
+
+
+async def test_an_attempt_that_is_over_before_its_assignment_is_durable_is_not_pushed() -> None:
+    async with running() as engine:
+        worker = engine.worker()
+        start = await engine.start()
+        task = await worker.task()
+        engine.store.gate = asyncio.Event()
+        command = schedule(1, start_to_close_us=1_000)
+        worker.send(pb.WorkerFrame(segments=[worker.segment(task, command)]))
+        await until(lambda: engine.store.waiting == 1)
+        execution = engine.group.cache.get_by_run_id(start.run_id)
+        assert execution is not None
+        late = execution.state.last_time_us + 2_000
+        await until(lambda: engine.group.clock.now_us() > late)
+
+        engine.group.apply(execution, FireTimer(kind=TimerKind.START_TO_CLOSE, seq=1))
+        engine.store.gate.set()
+
+        pushed = await worker.activity()
+        assert pushed.attempt == 2
+        record = execution.state.activities[1].record
+        assert (record.phase, record.dispatch) == (ActivityPhase.STARTED, pushed.dispatch)
 
 
 async def test_a_decision_that_cannot_be_folded_is_not_written_in_part(

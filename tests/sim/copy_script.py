@@ -59,7 +59,7 @@ async def _reset(
 
 
 async def _ask_again(world: World, client: Client, copy: Handle, job: Job, act: Act) -> None:
-    """What was asked of the source may be behind the point."""
+    """What was asked of the source may be behind the point, or went to another copy."""
     request_id = f"{act.kind}-{job.workflow_id}-{copy.run_id}"
     await asyncio.sleep(act.after_s)
     with contextlib.suppress(WorkflowClosedError):
@@ -67,6 +67,9 @@ async def _ask_again(world: World, client: Client, copy: Handle, job: Job, act: 
             await copy.cancel("again", request_id=request_id)
         elif act.kind == "terminate":
             await copy.terminate("again", request_id=request_id)
+        elif act.kind == "signal":
+            sent = f"signal-{job.workflow_id}-{act.value}"
+            await copy.signal("item", act.value, request_id=sent)
         elif act.kind == "elsewhere":
             await elsewhere(world, client, copy, job, act)
 

@@ -71,6 +71,7 @@ class Database:
         self.failing_commits = 0.0
         self.lost_commits = 0.0
         self.failing_reads = 0.0
+        self.late_reads = 0.0
 
     def clock_us(self) -> int:
         return _BEGINNING_US + self.clock_offset_us + int(self.loop.time() * 1_000_000)

@@ -45,7 +45,8 @@ class Injector:
         world.trace.add("world", "calm")
         network, database, queue = world.network, world.database, world.queue
         network.tail = network.breaks = 0.0
-        database.failing_commits = database.lost_commits = database.failing_reads = 0.0
+        database.failing_commits = database.lost_commits = 0.0
+        database.failing_reads = database.late_reads = 0.0
         database.away = database.full = False
         database.slow = 1.0
         queue.drops = queue.repeats = queue.reorders = 0.0
@@ -67,6 +68,7 @@ class Injector:
         world.database.failing_commits = rates.failing_commits
         world.database.lost_commits = rates.lost_commits
         world.database.failing_reads = rates.failing_reads
+        world.database.late_reads = rates.late_reads
         world.queue.drops, world.queue.repeats = rates.drops, rates.repeats
         world.queue.reorders = rates.reorders
 

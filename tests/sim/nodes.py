@@ -218,8 +218,10 @@ class WorkerNode(_ClientSide):
 class ClientNode(_ClientSide):
     """Runs the scripts of its jobs; after a crash all of them again."""
 
+    connection: EngineConnection | None = None
+
     async def _run(self, process: Process) -> None:
-        connection = self._connection(process)
+        connection = self.connection = self._connection(process)
         await connection.open(1e9)
         client = Client(connection, f"{self.name}.{self._lives}")
         world = self.world

@@ -75,6 +75,8 @@ class Rates(Struct, frozen=True, kw_only=True):
     failing_commits: float = 0.0
     lost_commits: float = 0.0
     failing_reads: float = 0.0
+    late_reads: float = 0.0
+    """Much has happened when their answer comes."""
     drops: float = 0.0
     repeats: float = 0.0
     reorders: float = 0.0
@@ -142,6 +144,7 @@ def _rates(chance: random.Random) -> Rates:
         drops=some(0.3),
         repeats=some(0.3),
         reorders=some(0.3),
+        late_reads=some(0.1),
     )
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from tests.sim.database import Database
     from tests.sim.loop import Process
 
-_TRIES = 4
+# An answer that is late is so by at most so much.
+_LATE_S = 0.5
 
 
 class SimStore(Store):
@@ -143,9 +144,13 @@ class SimStore(Store):
             await asyncio.sleep(database.network.delay())
             raise StoreUnavailableError("a read failed")
         try:
-            return await database.do(self._process, function, *arguments)
+            found = await database.do(self._process, function, *arguments)
         except Lost as error:
             raise StoreUnavailableError(f"the database is away: {error}") from error
+        if database.late_reads and database.chance.random() < database.late_reads:
+            database.faults["read is late"] += 1
+            await asyncio.sleep(database.chance.uniform(0, _LATE_S))
+        return found
 
     async def read_run(self, run_key: int) -> RunRow | None:
         return await self._read(read.run, run_key)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sched_server.core import events as e
 from sched_server.core.deciders.copy import IN_SEGMENT
 from sched_server.core.events import EVENT_TYPES, TERMINAL
-from sched_server.core.state import Status
+from sched_server.core.values import Status
 from tests.sim.checkers.base import Checker
 
 if TYPE_CHECKING:
