@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sched_sdk._client import WorkflowHandle
+    from sched_cli.timeline import Timeline
+    from sched_sdk._client import Client, WorkflowHandle
     from sched_sdk._client.models import WorkflowDescription
 
-__all__ = ["Sight", "look"]
+__all__ = ["Sight", "look", "read_timeline"]
 
 _ANSWER_S = 1.0
 # How far back the last thing that the code did is looked for.
 _LAST_EVENTS = 50
+# Of longer histories a picture shows the end.
+_DRAWN_EVENTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,18 @@ async def look(handle: WorkflowHandle[Any]) -> Sight:
         no_worker=any(isinstance(answer, NoWorkerError) for answer in asked),
         idle_since=None if stack is not None else await _idle_since(handle, description),
     )
+
+
+async def read_timeline(client: Client, description: WorkflowDescription) -> Timeline:
+    """What happened when, in the newest events of the run that was described."""
+    from sched_cli.timeline import Timeline
+
+    info = description.info
+    handle = client.workflow(info.workflow_id, run_id=info.run_id)
+    timeline = Timeline()
+    async for event in handle.history(after=max(0, info.history_length - _DRAWN_EVENTS)):
+        timeline.add(event)
+    return timeline
 
 
 def _can_answer(description: WorkflowDescription) -> bool:

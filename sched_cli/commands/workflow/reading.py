@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from sched_cli.looking import Sight
+    from sched_cli.timeline import Timeline
     from sched_sdk._client import Client
     from sched_sdk._client.models import WorkflowCount, WorkflowInfo
 
@@ -148,12 +149,15 @@ def show(
 ) -> None:
     """Show one workflow: how it stands, what it waits for, how it ended."""
     from sched_cli.connection import on_workflow, with_client
-    from sched_cli.looking import look
+    from sched_cli.looking import look, read_timeline
 
-    async def read(client: Client) -> Sight:
-        return await on_workflow(client, workflow_id, lambda found: look(client.workflow(found)))
+    async def read(client: Client) -> tuple[Sight, Timeline | None]:
+        sight = await on_workflow(client, workflow_id, lambda found: look(client.workflow(found)))
+        if output is not OutputFormat.TABLE:
+            return sight, None
+        return sight, await read_timeline(client, sight.description)
 
-    sight = with_client(engine, read)
+    sight, timeline = with_client(engine, read)
     now = sight.now
     if output is not OutputFormat.TABLE:
         from sched_cli.render.workflows import sight_object
@@ -161,10 +165,18 @@ def show(
         _print_object(sight_object(sight, now), output)
         return
     from sched_cli.render import console
+    from sched_cli.render.timeline import timeline_lines
     from sched_cli.render.workflows import description_lines
 
+    out = console.data()
     for line in description_lines(sight.description, now, sight):
-        console.data().print(line)
+        out.print(line)
+    if timeline is not None:
+        drawn = list(timeline_lines(timeline, sight.description, now, out.width))
+        if drawn:
+            out.print()
+        for line in drawn:
+            out.print(line, no_wrap=True)
 
 
 def filters_of(
