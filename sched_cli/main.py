@@ -63,6 +63,7 @@ def build_app() -> typer.Typer:
         migrate,
         replay,
         time,
+        tui,
         verify,
         version,
         why,
@@ -96,6 +97,7 @@ def build_app() -> typer.Typer:
     app.command("check")(check.check)
     app.add_typer(workflow.build_commands(), name="workflow")
     app.command("why")(why.why)
+    app.command("tui")(tui.tui)
     app.command("replay")(replay.replay)
     app.command("verify")(verify.verify)
     app.command("diff")(diff.diff)

@@ -70,7 +70,7 @@ class EventLines:
         return Text.assemble(
             (f"{event.event_id:>{_ID_WIDTH}}  ", "dim"),
             (f"{local_clock(event.time):<{_CLOCK_WIDTH}}  {after:>{_OFFSET_WIDTH}}  ", "dim"),
-            (f"{event.type:<{_TYPE_WIDTH}}  ", _style(event.type)),
+            (f"{event.type:<{_TYPE_WIDTH}}  ", style_of(event.type)),
             (self.what(event), "dim" if event.type in _BOOKKEEPING else ""),
         )
 
@@ -86,7 +86,8 @@ class EventLines:
         return " ".join(f"{subject}{'' if words.startswith('(') else ' '}{words}".split())
 
 
-def _style(event_type: str) -> str:
+def style_of(event_type: str) -> str:
+    """The style of an event's name: what went wrong, well, or is bookkeeping."""
     if event_type in _BAD:
         return "red"
     if event_type in _GOOD:

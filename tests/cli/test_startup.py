@@ -47,7 +47,7 @@ def _modules_of(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["workflow", "--help"], ["dev", "--help"], ["-h"]]
+    "arguments", [["--help"], ["workflow", "--help"], ["dev", "--help"], ["tui", "--help"], ["-h"]]
 )
 def test_help_imports_next_to_nothing(arguments: list[str]) -> None:
     modules = _modules_of(*arguments)

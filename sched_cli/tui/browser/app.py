@@ -1,0 +1,120 @@
+"""The browser: its screens, its themes, its connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from sched_cli.tui.browser.link import Link, connector
+from sched_cli.tui.browser.messages import RunOpened
+from sched_cli.tui.browser.palette import themes
+from sched_cli.tui.browser.screens.base import BrowserScreen
+from sched_cli.tui.browser.screens.workflows import WorkflowsScreen
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sched_cli.tui.browser.link import Connect
+
+__all__ = ["Browser"]
+
+
+class Browser(App[None]):
+    """`sched tui`."""
+
+    TITLE = "sched"
+    CSS = """
+    Toast { padding: 0 1; margin: 0; max-width: 70; }
+    ToastRack { margin-bottom: 1; }
+    """
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {}
+    DEFAULT_MODE = "workflows"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "switch_mode('workflows')", "Workflows", show=False),
+        Binding("2", "switch_mode('cluster')", "Cluster", show=False),
+        Binding("t", "other_theme", "Dark or light", show=False),
+        Binding("question_mark", "help", "Keys", key_display="?"),
+        Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", "Quit", show=False, system=True),
+    ]
+
+    def __init__(
+        self,
+        engine: str,
+        *,
+        connect: Connect | None = None,
+        light: bool = False,
+    ) -> None:
+        """`connect` is for tests with recorded data."""
+        super().__init__()
+        self.engine = engine
+        self.problem = ""
+        """Why there is no connection; empty when there is one."""
+        self._heard: datetime | None = None
+        self.link = Link(connect or connector(engine), self._connection_changed)
+        self.now = self.link.now
+        for theme in themes():
+            self.register_theme(theme)
+        self.theme = "sched-light" if light else "sched-dark"
+
+    def on_mount(self) -> None:
+        # The first paint comes before the client is imported.
+        self.call_after_refresh(lambda: self.run_worker(self.link.run(), exit_on_error=False))
+
+    # -- the connection ------------------------------------------------------------------
+
+    def _connection_changed(self, problem: str) -> None:
+        if problem:
+            self._heard = self._heard or self.now()
+            shown = f"{self._heard.astimezone():%H:%M:%S}"
+            words = problem[:1].upper() + problem[1:]
+            self.problem = f"{words}. Trying again. What is shown is of {shown}."
+        else:
+            if self.problem:
+                self.notify("The engine answers again.")
+            self.problem, self._heard = "", None
+        if isinstance(self.screen, BrowserScreen):
+            self.screen.tell_connection()
+
+    # -- screens -------------------------------------------------------------------------
+
+    def on_run_opened(self, message: RunOpened) -> None:
+        from sched_cli.tui.browser.screens.workflow import WorkflowScreen
+
+        self.push_screen(WorkflowScreen(message.run))
+
+    # -- actions -------------------------------------------------------------------------
+
+    def action_other_theme(self) -> None:
+        self.theme = "sched-light" if self.current_theme.dark else "sched-dark"
+
+    def action_help(self) -> None:
+        from sched_cli.tui.browser.screens.help import HelpScreen
+
+        own = self.screen.keys if isinstance(self.screen, BrowserScreen) else ()
+        self.push_screen(HelpScreen(own))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Everything that has a key on this screen, by name."""
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and not binding.system and active.enabled:
+                key = self.get_key_display(binding)
+
+                async def run(action: str = binding.action, node: object = active.node) -> None:
+                    await self.run_action(action, node)  # type: ignore[arg-type]  # a DOM node
+
+                yield SystemCommand(binding.description, f"key {key}", run)
+
+
+def _cluster_screen() -> Screen[None]:
+    from sched_cli.tui.browser.screens.cluster import ClusterScreen
+
+    return ClusterScreen()
+
+
+Browser.MODES = {"workflows": WorkflowsScreen, "cluster": _cluster_screen}

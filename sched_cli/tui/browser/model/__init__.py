@@ -1,0 +1,1 @@
+"""What the browser shows, as plain data: testable without a terminal."""

@@ -1,0 +1,88 @@
+"""Lines made of columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+from sched_cli.tui.browser.palette import Palette, palette_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from textual.widget import Widget
+
+    from sched_cli.tui.browser.app import Browser
+
+__all__ = ["browser_of", "cells", "fit", "now_of", "palette_for", "recoloured", "spark"]
+
+
+def browser_of(widget: Widget) -> Browser:
+    """The app, as what it is."""
+    return cast("Browser", widget.app)
+
+
+def palette_for(widget: Widget) -> Palette:
+    """The colours of the theme in use."""
+    return palette_of(widget.app.current_theme.dark)
+
+
+def now_of(widget: Widget) -> datetime:
+    """The time that everything on the screen is told for."""
+    return browser_of(widget).now()
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """Exactly `width` cells: padded, or cut with an ellipsis."""
+    text = text.replace("\n", "⏎")
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, max(width - 1, 0)) + ("…" if width > 0 else "")
+    padding = " " * (width - length)
+    return padding + text if right else text + padding
+
+
+def cells(*parts: tuple[str, str]) -> Text:
+    """A line of styled parts."""
+    return Text.assemble(*parts, no_wrap=True, end="")
+
+
+_ROLES = {
+    "green": "good",
+    "red": "bad",
+    "yellow": "warn",
+    "cyan": "run",
+    "blue": "run",
+    "dim": "dim",
+}
+
+
+def recoloured(text: Text, palette: Palette) -> Text:
+    """Text of a command, which uses the terminal's own colours, in those of the theme."""
+    plain = Text(text.plain, style=palette.text)
+    for start, end, style in text.spans:
+        words = [
+            palette.of(_ROLES[word]) if word in _ROLES else word for word in str(style).split()
+        ]
+        plain.stylize(" ".join(words), start, end)
+    if text.style:
+        words = [palette.of(_ROLES.get(word, "text")) for word in str(text.style).split()]
+        plain.stylize_before(words[-1])
+    return plain
+
+
+def spark(values: Sequence[float], width: int) -> str:
+    """The last values as bars of a character each, the highest a full one."""
+    last = list(values)[-width:]
+    top = max(last, default=0.0)
+    if top <= 0:
+        return (_BARS[0] * len(last)).rjust(width)
+    return "".join(
+        _BARS[min(round(value / top * (len(_BARS) - 1)), len(_BARS) - 1)] for value in last
+    ).rjust(width)
+
+
+_BARS = "▁▂▃▄▅▆▇█"

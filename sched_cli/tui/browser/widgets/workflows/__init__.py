@@ -1,0 +1,1 @@
+"""Widgets of the list of workflows."""

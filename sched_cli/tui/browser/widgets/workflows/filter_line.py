@@ -1,0 +1,74 @@
+"""Where a filter is typed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.suggester import SuggestFromList
+from textual.widgets import Input, Static
+
+from sched_cli.tui.browser.messages import FilterGiven
+from sched_cli.tui.browser.model.filters import NAMES, FilterError, parse_filter
+from sched_cli.tui.browser.model.statuses import STATUSES
+
+
+class FilterLine(Horizontal):
+    """Hidden without a filter; `/` shows it. What is wrong is said while one types."""
+
+    DEFAULT_CSS = """
+    FilterLine { height: 1; display: none; background: $surface; padding: 0 1; }
+    FilterLine.-shown { display: block; }
+    FilterLine Input { width: 1fr; height: 1; border: none; padding: 0; background: $surface; }
+    FilterLine Input:focus { border: none; }
+    FilterLine #slash { width: 2; color: $primary; }
+    FilterLine #problem { width: auto; max-width: 60%; color: $error; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False)]
+
+    def compose(self) -> ComposeResult:
+        words = [f"{name}:" for name in NAMES]
+        words += [f"status:{status.lower()}" for status in STATUSES]
+        yield Static("/", id="slash")
+        yield Input(
+            placeholder="type:Order queue:mail build:4f2a status:failed, or the beginning of an id",
+            suggester=SuggestFromList(words, case_sensitive=False),
+            select_on_focus=False,
+        )
+        yield Static("", id="problem", markup=False)
+
+    @property
+    def _input(self) -> Input:
+        return self.query_one(Input)
+
+    def show(self, text: str) -> None:
+        """Show this filter; hidden when it is empty."""
+        self._input.value = text
+        self.set_class(bool(text), "-shown")
+
+    def begin(self) -> None:
+        """Let somebody type."""
+        self.add_class("-shown")
+        self._input.focus()
+
+    def action_leave(self) -> None:
+        self.post_message(FilterGiven(""))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.query_one("#problem", Static).update(_problem(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not _problem(event.value):
+            self.post_message(FilterGiven(event.value))
+
+
+def _problem(line: str) -> str:
+    try:
+        parse_filter(line)
+    except FilterError as error:
+        return str(error)
+    return ""

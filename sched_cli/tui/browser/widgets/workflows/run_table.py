@@ -1,0 +1,96 @@
+"""The table of runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from sched_cli.render.times import ago, duration
+from sched_cli.tui.browser.model.run_list import RunKey, RunList, key_of
+from sched_cli.tui.browser.model.statuses import LOOKS
+from sched_cli.tui.browser.widgets.common.line_list import LineList
+from sched_cli.tui.browser.widgets.common.painting import cells, fit, now_of, palette_for
+
+if TYPE_CHECKING:
+    from sched_sdk._client.models import WorkflowInfo
+
+_STATUS, _STARTED, _TOOK, _EVENTS = 13, 14, 10, 7
+_QUEUE, _BUILD = 14, 13
+_WIDE = 120
+
+
+class RunTable(LineList):
+    """One run a line. The cursor stays on its run, whatever comes or goes."""
+
+    empty = "No workflows yet. Start one: sched workflow start NAME"
+
+    def __init__(self, runs: RunList, *, id: str | None = None) -> None:  # noqa: A002 - textual's name
+        super().__init__(id=id)
+        self.runs = runs
+        self._on: RunKey | None = None
+
+    @property
+    def run(self) -> WorkflowInfo | None:
+        """The run under the cursor."""
+        return self.runs[self.cursor] if self.cursor < len(self.runs) else None
+
+    def runs_changed(self) -> None:
+        """The list has other runs: the cursor goes where its run went."""
+        position = self.runs.position(self._on)
+        at_top = self.scroll_offset.y == 0
+        self.lines_changed()
+        if position is not None and position != self.cursor:
+            self.move_cursor(position, keep_line=not at_top)
+        self._remember()
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        super().watch_cursor(before, after)
+        self._remember()
+
+    def _remember(self) -> None:
+        run = self.run
+        self._on = None if run is None else key_of(run)
+
+    def line_count(self) -> int:
+        return len(self.runs)
+
+    def is_marked(self, index: int) -> bool:
+        return key_of(self.runs[index]) in self.runs.marked
+
+    def _widths(self, width: int) -> tuple[int, int, bool]:
+        """Of id and type, and whether there is room for queue and build."""
+        wide = width >= _WIDE
+        fixed = 2 + _STATUS + _STARTED + _TOOK + _EVENTS + 2
+        room = width - fixed - (_QUEUE + _BUILD + 2 if wide else 0)
+        identity = max(room * 3 // 5, 8)
+        return identity, max(room - identity - 1, 4), wide
+
+    def titles(self, width: int) -> Text:
+        identity, kind, wide = self._widths(width)
+        line = "  " + fit("STATUS", _STATUS) + fit("ID", identity) + " " + fit("TYPE", kind)
+        line += fit("STARTED", _STARTED, right=True) + fit("TOOK", _TOOK, right=True)
+        line += fit("EVENTS", _EVENTS, right=True)
+        if wide:
+            line += "  " + fit("QUEUE", _QUEUE) + fit("BUILD", _BUILD)
+        return Text(line)
+
+    def line(self, index: int, width: int) -> Text:
+        run = self.runs[index]
+        palette, now = palette_for(self), now_of(self)
+        identity, kind, wide = self._widths(width)
+        look = LOOKS[run.status.value]
+        took = duration((run.close_time or now) - run.start_time)
+        line = cells(
+            ("▌ " if self.is_marked(index) else "  ", palette.warn),
+            (fit(f"{look.symbol} {look.word}", _STATUS), palette.of(look.role)),
+            (fit(run.workflow_id, identity), palette.text),
+            (" " + fit(run.workflow_type, kind), palette.dim),
+            (fit(ago(run.start_time, now), _STARTED, right=True), palette.text),
+            (fit(took, _TOOK, right=True), palette.dim if run.close_time else palette.run),
+            (fit(str(run.history_length), _EVENTS, right=True), palette.text),
+        )
+        if wide:
+            line.append("  " + fit(run.task_queue, _QUEUE - 1) + " ", palette.dim)
+            line.append(fit(run.build_id, _BUILD), palette.dim)
+        return line

@@ -1,0 +1,88 @@
+"""The browser without a terminal: keys go in, pictures come out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sched_cli.tui.browser.app import Browser
+from tests.tui.browser.recording import RecordedClient, recorded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from textual.pilot import Pilot
+
+PICTURES = Path(__file__).resolve().parents[3] / "docs" / "pictures"
+UPDATE = os.environ.get("SCHED_UPDATE_PICTURES") == "1"
+_DEADLINE_S = 10.0
+_SETTLED_S = 1.5
+
+_FONT_FACE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for a condition; fails the test when it does not come."""
+    deadline = time.monotonic() + _DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {_DEADLINE_S} s"
+        await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def browsing(
+    connect: Callable[[], Awaitable[Any]], size: tuple[int, int] = (80, 24), **options: Any
+) -> AsyncIterator[Pilot[None]]:
+    """A browser that runs, connected or about to be."""
+    app = Browser("localhost:50051", connect=connect, **options)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        yield pilot
+
+
+@contextlib.asynccontextmanager
+async def browsing_recorded(
+    size: tuple[int, int] = (80, 24), *, light: bool = False, client: RecordedClient | None = None
+) -> AsyncIterator[Pilot[None]]:
+    """A browser of what is recorded, at the time of the recording."""
+    source = client or recorded()
+
+    async def connect() -> Any:
+        return source
+
+    async with browsing(connect, size, light=light) as pilot:
+        await until(lambda: "listed" in text_of(pilot) and "run " in text_of(pilot), "reading")
+        yield pilot
+
+
+def text_of(pilot: Pilot[None]) -> str:
+    """What stands on the screen, without colours."""
+    lines = pilot.app.screen._compositor.render_strips()
+    return "\n".join(strip.text for strip in lines)
+
+
+def picture_of(pilot: Pilot[None]) -> str:
+    """The screen as SVG, in whatever monospaced font the reader has."""
+    return _FONT_FACE.sub("", pilot.app.export_screenshot(title="sched tui")).strip()
+
+
+async def assert_picture(pilot: Pilot[None], name: str) -> None:
+    """The screen comes to look as in docs/pictures; SCHED_UPDATE_PICTURES=1 writes it."""
+    path = PICTURES / f"{name}.svg"
+    if UPDATE:
+        await asyncio.sleep(_SETTLED_S)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(picture_of(pilot) + "\n", encoding="utf-8")
+        return
+    wanted = path.read_text(encoding="utf-8").strip()
+    try:
+        await until(lambda: picture_of(pilot) == wanted, f"the picture {name}")
+    except AssertionError:
+        raise AssertionError(
+            f"the screen is not as in {path}. If that is right, look at the new picture: "
+            f"SCHED_UPDATE_PICTURES=1 pytest tests/tui/browser\n{text_of(pilot)}"
+        ) from None
