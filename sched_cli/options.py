@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sched_cli import completion
 from sched_cli.reload.on_break import OnBreak
 
 DEFAULT_PORT = 50051
@@ -61,6 +62,7 @@ TaskQueueOption = Annotated[
         "--task-queue",
         metavar="NAME",
         envvar=["SCHED_TASK_QUEUE", "TASK_QUEUE"],
+        autocompletion=completion.task_queues,
         help="The queue that workers take the work from.",
     ),
 ]
@@ -121,7 +123,12 @@ CheckDeterminismOption = Annotated[
     ),
 ]
 WorkflowIdArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The workflow's id, or the beginning of it.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The workflow's id, or the beginning of it.",
+        autocompletion=completion.workflow_ids,
+    ),
 ]
 RunIdOption = Annotated[
     str,

@@ -6,9 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
+from sched_cli import completion
 from sched_cli.options import DEFAULT_ENGINE, OutputFormat, OutputOption
 
-NameArgument = Annotated[str, typer.Argument(metavar="PROFILE", help="The profile's name.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROFILE",
+        help="The profile's name.",
+        autocompletion=completion.profile_names,
+    ),
+]
 
 
 def build_commands() -> typer.Typer:

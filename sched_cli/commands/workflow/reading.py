@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sched_cli import completion
 from sched_cli.options import (
     DEFAULT_ENGINE,
     EngineOption,
@@ -49,12 +50,19 @@ StatusOption = Annotated[
         "--status",
         metavar="STATUS",
         envvar="SCHED_STATUS",
+        autocompletion=completion.statuses,
         help="Only those that are RUNNING, COMPLETED, FAILED …; repeatable.",
     ),
 ]
 TypeOption = Annotated[
     str | None,
-    typer.Option("--type", metavar="NAME", envvar="SCHED_TYPE", help="Only this workflow type."),
+    typer.Option(
+        "--type",
+        metavar="NAME",
+        envvar="SCHED_TYPE",
+        help="Only this workflow type.",
+        autocompletion=completion.workflow_types,
+    ),
 ]
 FilterQueueOption = Annotated[
     str | None,
@@ -63,13 +71,18 @@ FilterQueueOption = Annotated[
         "--task-queue",
         metavar="NAME",
         envvar="SCHED_FILTER_TASK_QUEUE",
+        autocompletion=completion.task_queues,
         help="Only those of this task queue.",
     ),
 ]
 IdPrefixOption = Annotated[
     str | None,
     typer.Option(
-        "--id", metavar="PREFIX", envvar="SCHED_ID_PREFIX", help="Only ids that begin with this."
+        "--id",
+        metavar="PREFIX",
+        envvar="SCHED_ID_PREFIX",
+        help="Only ids that begin with this.",
+        autocompletion=completion.workflow_ids,
     ),
 ]
 BuildOption = Annotated[

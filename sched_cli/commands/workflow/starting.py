@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sched_cli import completion
 from sched_cli.options import (
     DEFAULT_ENGINE,
     EngineOption,
@@ -29,7 +30,14 @@ class IdConflict(StrEnum):
 
 
 def start(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The workflow's name.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="The workflow's name.",
+            autocompletion=completion.workflow_types,
+        ),
+    ],
     inputs: Annotated[
         list[str] | None,
         typer.Option(
