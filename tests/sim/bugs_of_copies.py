@@ -55,9 +55,10 @@ BUGS_OF_COPIES = (
     ),
     Mutant(
         "pending activities are not begun anew after a reset",
-        _COPY,
-        "        effects.append(DispatchActivity(seq))\n",
-        "        pass\n",
+        "sched_server/changes.py",
+        "        execution.prune_recent()\n"
+        "    pending.touched.update((ACTIVITY_TASK, seq) for seq in state.activities)",
+        "        execution.prune_recent()",
     ),
     Mutant(
         "pending timers are not set anew after a reset",

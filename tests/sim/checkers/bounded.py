@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _STEP = 64
 # What a client asks at once for one workflow, with all that it sends twice.
 _CALLS_PER_JOB = 32
+_TIMERS_PER_JOB = 500
 # Of one activity or run: what is said again, renewed, evicted, answered.
 _SAYINGS = 8
 
@@ -56,8 +57,9 @@ class Bounded(Checker):
         self._at_most(name, "questions", engine.queries.open, self._calls)
         self._at_most(name, "turns", len(engine.turns), len(plan.jobs) + self._calls)
         self._at_most(name, "waiters", _waiters(engine), self._calls + engine.queries.open)
-        timers = group.timers
-        self._at_most(name, "timers", len(timers._heap), 1_001 + 4 * len(timers._due))
+        # Entries that were replaced stay until there are too many of them.
+        timers = len(group.timers._heap)
+        self._at_most(name, "timers", timers, 1_000 + _TIMERS_PER_JOB * len(plan.jobs))
 
     def _check_worker(self, name: str, worker: Any) -> None:
         session = worker._session
@@ -92,7 +94,6 @@ class Bounded(Checker):
                 "changes": sum(
                     not execution.settled for execution in engine.group.cache.unsettled()
                 ),
-                "timers": len(engine.group.timers._due),
                 "activities": sum(len(s.activities) for s in engine.workers.sessions.values()),
             }
             if any(left.values()):
