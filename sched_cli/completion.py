@@ -82,6 +82,9 @@ def _engine(ctx: Any) -> str:
 def _in_time(asking: Coroutine[Any, Any, list[str]]) -> list[str]:
     import asyncio
 
+    # Loading the client is not the engine's time.
+    import sched_sdk._client  # noqa: F401 - loaded for those that ask
+
     async def bounded() -> list[str]:
         async with asyncio.timeout(_PATIENCE_S):
             return await asking

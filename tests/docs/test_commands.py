@@ -338,6 +338,7 @@ def test_the_types_of_events_are_all_there() -> None:
 
 
 async def test_the_version_looks_as_shown(shell: Shell) -> None:
+    same_shape(written("version"), await shell.json("version"))
     block = next(b for b in blocks_of(PAGE) if b.text.startswith("$ sched version"))
     form = r"sched \d+\.\d+\.\d+ \(Python \d+\.\d+\.\d+\)"
     assert re.fullmatch(form, block.text.splitlines()[1])
