@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sched_cli.render.failures import failure_lines
 from sched_cli.render.plain import compact, dumps, jsonable
 from sched_cli.render.reasons import as_json
+from sched_cli.render.timeline import cut_middle
 from sched_cli.render.times import ago, duration, local, size, until
 from sched_cli.render.why import reasons, shorten
 
@@ -36,6 +37,9 @@ _STATUS_STYLES = {
 }
 _VALUE_LIMIT = 200
 _SHOWN_REASONS = 5
+# The columns behind ids and types, the longest of their kind, and the gaps.
+_REST_WIDTH = 17 + 14 + 10 + 6 + 5 * 2
+_NARROWEST_ID = 16
 
 
 def status_text(status: WorkflowStatus) -> Text:
@@ -45,22 +49,23 @@ def status_text(status: WorkflowStatus) -> Text:
     return Text(status.value, style=_STATUS_STYLES.get(status.value, ""))
 
 
-def workflow_table(runs: Sequence[WorkflowInfo], now: datetime) -> Table:
-    """A list of runs, one a line."""
+def workflow_table(runs: Sequence[WorkflowInfo], now: datetime, width: int) -> Table:
+    """A list of runs, one a line that is at most `width` wide: ids and types that are
+    too long lose their middle, since their ends tell them apart."""
+    rest = _REST_WIDTH + max((len(run.workflow_type) for run in runs), default=0)
+    id_width = max(_NARROWEST_ID, width - rest)
     table = plain_table("ID", "TYPE", "STATUS", "STARTED", "TOOK", "EVENTS")
     table.columns[-1].justify = "right"
     for run in runs:
         took = duration(run.close_time - run.start_time) if run.close_time else ""
         table.add_row(
-            run.workflow_id,
+            cut_middle(run.workflow_id, id_width),
             run.workflow_type,
             status_text(run.status),
             ago(run.start_time, now),
             took,
             str(run.history_length),
         )
-    # Ids are there to be copied; the rest gives way on a narrow terminal.
-    table.columns[0].overflow = "fold"
     return table
 
 

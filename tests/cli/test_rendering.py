@@ -8,12 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from sched_cli.render import plain, times
 from sched_cli.render.events import EventLines
 from sched_cli.render.failures import failure_lines
 from sched_cli.render.why import reasons, shorten
-from sched_cli.render.workflows import description_lines
+from sched_cli.render.workflows import description_lines, workflow_table
 from sched_sdk._client.conversions import event_from_bytes
 from sched_sdk._client.models import (
     PendingActivity,
@@ -369,3 +370,19 @@ def test_values_are_cut_in_tables_only() -> None:
     assert len(plain.compact(long, 120)) == 120
     assert plain.compact(long, 120).endswith("…")
     assert plain.compact(SimpleNamespace.__name__) == '"SimpleNamespace"'
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_list_fits_the_terminal_and_keeps_both_ends_of_ids(width: int) -> None:
+    long = f"order-{'of-a-customer-with-a-long-name-' * 4}0042"
+    runs = [info(workflow_id=long), info(status=WorkflowStatus.CONTINUED_AS_NEW)]
+    console = Console(width=width)
+    with console.capture() as shown:
+        console.print(workflow_table(runs, NOW, width))
+    lines = shown.get().splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= width
+    cut = lines[1].split()[0]
+    assert (cut[:6], cut[-4:], "…" in cut) == ("order-", "0042", True)
+    assert lines[2].startswith("wf-1a2b ")
+    assert "CONTINUED_AS_NEW" in lines[2]

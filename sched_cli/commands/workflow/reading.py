@@ -233,7 +233,8 @@ def _print_list(runs: list[WorkflowInfo], output: OutputFormat, now: datetime) -
         from sched_cli.render.workflows import workflow_table
 
         if runs:
-            console.data().print(workflow_table(runs, now))
+            out = console.data()
+            out.print(workflow_table(runs, now, out.width))
         else:
             console.hint("There are no such workflows.")
 
