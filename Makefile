@@ -22,7 +22,7 @@ demo: $(STAMP) ## run a workflow through kill -9 of its worker and its engine
 	@$(BIN)/python -m sched_cli.demo
 
 test: $(STAMP) ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(STAMP) ## format, lint and type checks
 	$(BIN)/ruff format --check .
