@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Browser"]
 
+_PAINTED_S = 0.03
+
 
 class Browser(App[None]):
     """`sched tui`."""
@@ -61,9 +63,10 @@ class Browser(App[None]):
             self.register_theme(theme)
         self.theme = "sched-light" if light else "sched-dark"
 
-    def on_mount(self) -> None:
-        # The first paint comes before the client is imported.
-        self.call_after_refresh(lambda: self.run_worker(self.link.run(), exit_on_error=False))
+    def begin(self) -> None:
+        """Connect; called when the first screen is painted."""
+        # Importing the client keeps the interpreter busy: the paint has left by then.
+        self.set_timer(_PAINTED_S, lambda: self.run_worker(self.link.run(), exit_on_error=False))
 
     # -- the connection ------------------------------------------------------------------
 

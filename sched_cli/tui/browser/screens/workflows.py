@@ -94,7 +94,9 @@ class WorkflowsScreen(BrowserScreen):
 
     def on_mount(self) -> None:
         self._table.focus()
+        self._table.empty = "Connecting …"
         self._say_summary()
+        self.call_after_refresh(self.browser.begin)
         self.in_rounds(self._read, _EVERY_S)
 
     @property
@@ -114,6 +116,7 @@ class WorkflowsScreen(BrowserScreen):
         if generation != self._generation:
             return
         self.query_one(StatusTabs).set_counts(count.by_status)
+        self._table.empty = RunTable.empty if self.filter == Filter() else "No such workflows."
         if self.runs.sort != "newest":
             await self._read_more()
             self.runs.sort_by(self.runs.sort, self.browser.now())
@@ -235,9 +238,6 @@ class WorkflowsScreen(BrowserScreen):
         problem = await self.attempt(self._read)
         if problem:
             self.notify(problem, severity="error")
-        restricted = self.filter != Filter()
-        self._table.empty = "No such workflows." if restricted else RunTable.empty
-        self._table.refresh()
 
     # -- what the widgets tell -----------------------------------------------------------
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sched_sdk._client.models import Event
 
 _ID, _CLOCK, _AFTER, _TYPE = 5, 12, 9, 24
-_WITH_CLOCK = 100
+_WITH_CLOCK = 90
 _ROLES = {"red": "bad", "green": "good", "dim": "dim", "cyan": "run"}
 
 

@@ -1,0 +1,176 @@
+"""`sched tui` beside 5,000 workflows that change 200 times a second.
+
+    python -m benchmarks.browser [--workflows N] [--changes N] [--seconds N]
+
+The engine, a worker and the load are one process, `sched tui` is another, in a
+terminal of 160 x 50 that this one plays. Measured are the time to the first
+paint and to the first list, the processor time of the browser, and how long a
+key takes: from the key to the line of the screen that tells of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import os
+import pty
+import random
+import re
+import select
+import statistics
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+
+from sched_sdk import Client, Worker, WorkflowContext, workflow
+from sched_server import EngineServer
+from sched_server.settings import EngineSettings
+
+_ROWS, _COLUMNS = 50, 160
+_KEYS = {"down": b"\x1b[B", "up": b"\x1b[A", "page down": b"\x1b[6~", "page up": b"\x1b[5~"}
+_BETWEEN_KEYS_S = 0.4
+_DEADLINE_S = 30.0
+_TICK_S = 0.1
+_STARTS_SHARE = 0.1
+
+
+@workflow(name="Waits")
+async def waits(ctx: WorkflowContext) -> None:
+    while True:
+        await ctx.wait_for_signal("go")
+
+
+async def load(workflows: int, changes: int) -> None:
+    """Serve until killed; says its address first, and "full" when all were started."""
+    server = EngineServer(EngineSettings(db=":memory:", port=0))
+    await server.start()
+    print(server.address, flush=True)
+    async with (
+        await Client.connect(server.address) as client,
+        Worker(client, workflows=[waits]),
+    ):
+        handles = []
+        for _ in range(0, workflows, 250):
+            starting = [client.start_workflow(waits) for _ in range(min(250, workflows))]
+            handles += await asyncio.gather(*starting)
+        print("full", flush=True)
+        starts = round(changes * _STARTS_SHARE * _TICK_S)
+        signals = round(changes * _TICK_S) - starts
+        while True:
+            begun = time.monotonic()
+            chosen = random.sample(handles, signals)
+            await asyncio.gather(*(handle.signal("go") for handle in chosen))
+            await asyncio.gather(*(client.start_workflow(waits) for _ in range(starts)))
+            await asyncio.sleep(max(0.0, _TICK_S - (time.monotonic() - begun)))
+
+
+class Terminal:
+    """A terminal in which a command runs."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.begun = time.perf_counter()
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            os.execvpe(command[0], command, environment)
+        size = struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, size)
+
+    def press(self, keys: bytes) -> None:
+        os.write(self._fd, keys)
+
+    def read_until(self, pattern: bytes) -> float:
+        """Read what it paints until that is there; returns when it was."""
+        seen, deadline = b"", time.perf_counter() + _DEADLINE_S
+        while time.perf_counter() < deadline:
+            seen += self._read(0.5)
+            if re.search(pattern, seen):
+                return time.perf_counter()
+        raise SystemExit(f"{pattern!r} was not painted within {_DEADLINE_S:g} s: {seen[-500:]!r}")
+
+    def read_for(self, seconds: float) -> None:
+        """Read for a while, as a terminal does."""
+        end = time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            self._read(left)
+
+    def _read(self, seconds: float) -> bytes:
+        ready, _, _ = select.select([self._fd], [], [], seconds)
+        return os.read(self._fd, 65536) if ready else b""
+
+    def processor_s(self) -> float:
+        """How long it had the processor so far."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def close(self) -> None:
+        self.press(b"q")
+        os.waitpid(self.pid, 0)
+
+
+def keys() -> Iterator[str]:
+    while True:
+        yield from ("down", "down", "page down", "down", "up", "page down", "page up")
+
+
+def measure(address: str, seconds: float) -> None:
+    terminal = Terminal([sys.executable, "-m", "sched_cli", "tui", "--engine", address])
+    painted = terminal.read_until(rb"Workflows") - terminal.begun
+    painted_cpu = terminal.processor_s()
+    listed = terminal.read_until(rb"more below") - terminal.begun
+    terminal.read_for(2.0)
+    begun, before = time.perf_counter(), terminal.processor_s()
+    idle_end = begun + seconds / 3
+    terminal.read_for(idle_end - begun)
+    watching = (terminal.processor_s() - before) / (time.perf_counter() - begun)
+    latencies_ms = []
+    begun, before = time.perf_counter(), terminal.processor_s()
+    for key in keys():
+        pressed = time.perf_counter()
+        terminal.press(_KEYS[key])
+        latencies_ms.append((terminal.read_until(rb"line [\d,]+") - pressed) * 1000)
+        terminal.read_for(_BETWEEN_KEYS_S)
+        if time.perf_counter() - begun > seconds * 2 / 3:
+            break
+    working = (terminal.processor_s() - before) / (time.perf_counter() - begun)
+    terminal.close()
+    latencies_ms.sort()
+    print(f"first paint            {painted * 1000:6.0f} ms, {painted_cpu * 1000:.0f} of processor")
+    print(f"first list             {listed * 1000:6.0f} ms")
+    print(f"processor, watching    {watching * 100:6.1f} % of a core")
+    print(f"processor, with keys   {working * 100:6.1f} % of a core")
+    print(f"keys                   {len(latencies_ms):6}")
+    print(f"key to paint, median   {statistics.median(latencies_ms):6.1f} ms")
+    print(f"key to paint, 95 of 100{latencies_ms[int(len(latencies_ms) * 0.95)]:6.1f} ms")
+    print(f"key to paint, worst    {latencies_ms[-1]:6.1f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--workflows", type=int, default=5_000)
+    parser.add_argument("--changes", type=int, default=200, help="a second")
+    parser.add_argument("--seconds", type=float, default=45.0)
+    parser.add_argument("--load", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.load:
+        asyncio.run(load(options.workflows, options.changes))
+        return
+    command = [sys.executable, "-m", "benchmarks.browser", "--load"]
+    command += ["--workflows", str(options.workflows), "--changes", str(options.changes)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as loading:
+        assert loading.stdout is not None
+        try:
+            address = loading.stdout.readline().strip()
+            assert loading.stdout.readline().strip() == "full", "the load ended"
+            measure(address, options.seconds)
+        finally:
+            loading.kill()
+
+
+if __name__ == "__main__":
+    main()
