@@ -182,7 +182,7 @@ def step_through(screen: WorkflowScreen, event_id: int | None) -> None:
                 with contextlib.suppress(EOFError, KeyboardInterrupt):
                     input("Press Enter to go back to the browser. ")
     except SuspendNotSupported:
-        screen.notify(f"Here it cannot be done: {' '.join(command[2:])}", severity="error")
+        screen.notify(f"Here it cannot be done: sched {' '.join(command[3:])}", severity="error")
 
 
 def _start(screen: WorkflowScreen, acting: Awaitable[None]) -> None:
