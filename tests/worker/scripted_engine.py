@@ -40,6 +40,7 @@ class ScriptedEngine:
         self._arrived = asyncio.Condition()
         self._stream: asyncio.Task[None] | None = None
         self._context: Any = None
+        self._writing = asyncio.Lock()
         self._server: grpc.aio.Server | None = None
         self._port = 0
 
@@ -85,7 +86,14 @@ class ScriptedEngine:
             await self._arrived.wait_for(condition)
 
     async def push(self, **fields: Any) -> None:
-        await self._context.write(EngineFrame(**fields).SerializeToString())
+        """Say it after what is being said: a stream takes one write at a time.
+
+        The worker may have read a frame, and a test gone on, before the write of
+        that frame returns.
+        """
+        context, writing = self._context, self._writing
+        async with writing:
+            await context.write(EngineFrame(**fields).SerializeToString())
 
     # -- what the worker said ------------------------------------------------------
 
@@ -189,7 +197,7 @@ class ScriptedEngine:
 
     async def connect(self, request_iterator: Any, context: Any) -> None:
         self.streams += 1
-        self._context = context
+        self._context, self._writing = context, asyncio.Lock()
         if self.refusal:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, self.refusal)
         self._stream = asyncio.create_task(self._listen(request_iterator))
