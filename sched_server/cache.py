@@ -13,8 +13,8 @@ import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from sched_server.codec import decode_event, decode_record
-from sched_server.core import evolve, restore_activity
+from sched_server.codec import decode_record
+from sched_server.core import restore_activity
 from sched_server.core.state import ActivityRecord, ExecutionState, WorkflowTaskRecord
 from sched_server.core.values import Status
 from sched_server.execution import Execution
@@ -142,7 +142,6 @@ async def fold(store: Store, row: RunRow) -> Execution:
     """Rebuild a run from its events and its pending records."""
     state = ExecutionState()
     execution = Execution(row.run_key, row.shard, state)
-    recent = execution.recent
     while True:
         slice_ = await store.read_history(
             row.run_key,
@@ -152,12 +151,7 @@ async def fold(store: Store, row: RunRow) -> Execution:
         )
         if not slice_:
             break
-        for event_row in slice_:
-            evolve(state, decode_event(event_row.data))
-            recent[event_row.event_id] = event_row.data
-            execution.state.history_bytes += len(event_row.data)
-        if state.base:
-            execution.prune_recent()
+        execution.take_history(slice_)
         if state.last_event_id >= row.last_event_id:
             break
     assert state.last_event_id >= row.last_event_id, "the history ends too early"

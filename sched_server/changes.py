@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sched_server.codec import decode_event, encode_event
+from sched_server.codec import encode_event
 from sched_server.core import events as e
 from sched_server.core import evolve, put_record
 from sched_server.core.decision import PutActivityRecord
@@ -81,12 +81,6 @@ def _record(
 
 def copy_events(execution: Execution, pending: PendingChange, events: Sequence[EventRow]) -> None:
     """Make the first events of another run the first ones of this one."""
-    state = execution.state
-    for row in events:
-        evolve(state, decode_event(row.data))
-        state.history_bytes += len(row.data)
-        pending.change.events.append(row)
-        execution.recent[row.event_id] = row.data
-    if state.base:
-        execution.prune_recent()
-    pending.touched.update((ACTIVITY_TASK, seq) for seq in state.activities)
+    execution.take_history(events)
+    pending.change.events += events
+    pending.touched.update((ACTIVITY_TASK, seq) for seq in execution.state.activities)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sched_server.codec import encode_activity_record, encode_task_record
+from sched_server.codec import decode_event, encode_activity_record, encode_task_record
+from sched_server.core import evolve
 from sched_server.core.state import ActivityPhase, ExecutionState, TaskPhase
 from sched_server.store.port import ACTIVITY_TASK, WORKFLOW_TASK, RunChange, TaskRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from sched_server.store.port import EventRow
     from sched_server.workers import WorkerSession
 
 TASK_KEY = (WORKFLOW_TASK, 0)
@@ -108,6 +110,16 @@ class Execution:
         """The committed events for the code that no segment has seen, by id."""
         recent, last = self.recent, self.committed_event_id
         return [(i, recent[i]) for i in self.state.unseen if i <= last]
+
+    def take_history(self, rows: Sequence[EventRow]) -> None:
+        """Fold events that a store holds, the next ones of this run."""
+        state, recent = self.state, self.recent
+        for row in rows:
+            evolve(state, decode_event(row.data))
+            state.history_bytes += len(row.data)
+            recent[row.event_id] = row.data
+        if state.base:
+            self.prune_recent()
 
     def prune_recent(self) -> None:
         """A segment was accepted: only what it has not seen is needed further."""

@@ -10,6 +10,7 @@ import pytest
 from sched_sdk.api.v1 import common_pb2
 from sched_sdk.api.v1 import worker_service_pb2 as pb
 from sched_sdk.api.v1 import workflow_service_pb2 as client_pb
+from sched_server.cache import SLICE_EVENTS
 
 from .harness import (
     BOOM,
@@ -281,3 +282,20 @@ async def test_stopping_in_good_order_is_no_sign_against_the_task(tmp_path: Path
             worker.disconnect()
 
     assert task.attempt == 1
+
+
+async def test_a_run_with_more_unseen_signals_than_are_read_at_once(engines: Engines) -> None:
+    signals = 2 * SLICE_EVENTS
+    async with engines.running() as engine:
+        await engine.start()
+        worker = engine.worker()
+        await worker.answer(await worker.task())
+        await asyncio.gather(*[engine.signal() for _ in range(signals)])
+        last = (await worker.task()).last_event_id
+        await engine.kill()
+
+    async with engines.running() as engine:
+        task = await engine.worker().task()
+        assert task.last_event_id >= last
+        await engine.signal("wf", "one more")
+        assert (await engine.history()).count("SignalReceived") == signals + 1

@@ -56,9 +56,9 @@ BUGS_OF_COPIES = (
     Mutant(
         "pending activities are not begun anew after a reset",
         "sched_server/changes.py",
-        "        execution.prune_recent()\n"
-        "    pending.touched.update((ACTIVITY_TASK, seq) for seq in state.activities)",
-        "        execution.prune_recent()",
+        "    pending.change.events += events\n"
+        "    pending.touched.update((ACTIVITY_TASK, seq) for seq in execution.state.activities)\n",
+        "    pending.change.events += events\n",
     ),
     Mutant(
         "pending timers are not set anew after a reset",
