@@ -47,14 +47,23 @@ def start_workflow_span(request: StartWorkflowRequest) -> Iterator[Span]:
     }
     if request.workflow_id:
         attributes["sched.workflow_id"] = request.workflow_id
-    with _tracer().start_as_current_span(
+    span = _tracer().start_span(
         f"start_workflow.{request.workflow_type}", kind=SpanKind.CLIENT, attributes=attributes
-    ) as span:
-        carrier: dict[str, str] = {}
-        _w3c.inject(carrier)
-        request.traceparent = carrier.get("traceparent", "")
-        request.tracestate = carrier.get("tracestate", "")
+    )
+    # Not the current span of its task: a call that is closed or collected as garbage
+    # ends in another context, and there the one before could not be put back.
+    carrier: dict[str, str] = {}
+    _w3c.inject(carrier, trace.set_span_in_context(span))
+    request.traceparent = carrier.get("traceparent", "")
+    request.tracestate = carrier.get("tracestate", "")
+    try:
         yield span
+    except Exception as error:
+        span.record_exception(error)
+        span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        raise
+    finally:
+        span.end()
 
 
 class ActivitySpan:

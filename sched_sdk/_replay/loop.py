@@ -304,6 +304,9 @@ class ReplayLoop(asyncio.AbstractEventLoop):
         task.__init__(  # type: ignore[misc]  # its hash is needed while it initializes
             coro, loop=self, name=name if name is not None else f"task-{order}", context=context
         )
+        # A loop keeps its tasks, so they are destroyed only together with the run,
+        # as by a process that ends: that is no mistake of the code.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # not in the stubs
         # asyncio's table of all tasks is one for the whole process, and numbers
         # of many runs would collide in it.
         _unregister_task(task)

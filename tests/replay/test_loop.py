@@ -57,6 +57,22 @@ async def test_runs_beside_another_loop_even_inside_its_task() -> None:
     await asyncio.sleep(0)
 
 
+def test_a_run_that_is_collected_as_garbage_is_no_mistake_of_its_code(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """So it is when a process ends without waiting for its worker."""
+
+    @workflow
+    async def flow(ctx: WorkflowContext) -> None:
+        await asyncio.gather(ctx.sleep(1), ctx.sleep(2))
+
+    run = open_run(flow)
+    assert len(run.take_commands()) == 2
+    del run
+    gc.collect()
+    assert caplog.records == []
+
+
 def test_context_variables_of_the_worker_do_not_leak_in() -> None:
     seen: list[str] = []
 

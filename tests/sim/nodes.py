@@ -59,6 +59,7 @@ class Node:
             return
         world = self.world
         self._lives += 1
+        self._forget()
         drift = self._chance.uniform(-1, 1) * world.plan.drift
         self.process = process = Process(world.loop, self.name, drift=drift)
         process.on_death = self._died
@@ -66,6 +67,9 @@ class Node:
         world.trace.add(self.name, f"starts (life {self._lives})")
         self._running = process.start(self._run(process))
         self._running.add_done_callback(self._ended)
+
+    def _forget(self) -> None:
+        """Let go of what the life before has left: it is not this one's."""
 
     async def _run(self, process: Process) -> None:
         raise NotImplementedError
@@ -89,6 +93,9 @@ class EngineNode(Node):
         super().__init__(world, name)
         self.address = f"{name}:50051"
         self.host: EngineHost | None = None
+
+    def _forget(self) -> None:
+        self.host = None
 
     async def _run(self, process: Process) -> None:
         world, plan = self.world, self.world.plan
@@ -192,6 +199,9 @@ class WorkerNode(_ClientSide):
     """Whether it must have the newest version of the code, or may have the one before."""
     is_newest = True
 
+    def _forget(self) -> None:
+        self.worker = None
+
     async def _run(self, process: Process) -> None:
         plan = self.world.plan
         self.is_newest = self.newest or not plan.versions or self._chance.random() < 0.5
@@ -219,6 +229,9 @@ class ClientNode(_ClientSide):
     """Runs the scripts of its jobs; after a crash all of them again."""
 
     connection: EngineConnection | None = None
+
+    def _forget(self) -> None:
+        self.connection = None
 
     async def _run(self, process: Process) -> None:
         connection = self.connection = self._connection(process)

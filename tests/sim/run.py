@@ -30,6 +30,7 @@ FINISH_WITHIN_S = 180.0
 """Virtual, from the calm on."""
 _LOOK_EVERY_S = 0.25
 _MOST_CALLBACKS = 6_000_000
+_MOST_COLLECTIONS = 5
 
 
 class Outcome(Struct, kw_only=True):
@@ -71,7 +72,7 @@ def run(plan: Plan) -> Outcome:
             outcome = _live(plan, logger)
             # What is left of the dead wants to say so.
             sys.unraisablehook = lambda _: None
-            gc.collect()
+            _collect()
     finally:
         sys.unraisablehook = hook
         logger.setLevel(level)
@@ -80,6 +81,14 @@ def run(plan: Plan) -> Outcome:
         gc.enable()
     outcome.real_s = time.perf_counter() - began
     return outcome
+
+
+def _collect() -> None:
+    """All of it: what one pass finalizes may be freed by the next only, and the run
+    behind this one would keep what is left."""
+    for _ in range(_MOST_COLLECTIONS):
+        if not gc.collect():
+            return
 
 
 def _live(plan: Plan, logger: logging.Logger) -> Outcome:

@@ -67,6 +67,29 @@ FOUND = {
         jobs=several(30, "same_instant", 1),
         rates=Rates(failing_commits=0.4, failing_reads=0.4),
     ),
+    # The simulator's own: its next life had begun, and the one before was looked at.
+    "an engine that was killed with a question open has none in its next life": Plan(
+        seed=397868674696,
+        engines=2,
+        workers=4,
+        delay_s=0.0003,
+        rates=Rates(tail=0.01, failing_commits=0.05, lost_commits=0.05),
+        jobs=(
+            Job(
+                number=1,
+                workflow="tells",
+                n=2,
+                client=0,
+                at_s=0.0,
+                acts=(Act(kind="query", after_s=7.223),),
+            ),
+            Job(number=2, workflow="worn_out", n=5, client=0, at_s=1.332),
+        ),
+        faults=(
+            Fault(at_s=3.764, kind="kill", target="engine-0", length_s=0.5, steps=387),
+            Fault(at_s=4.715, kind="disk full", length_s=0.8168907709931583),
+        ),
+    ),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import json
 import time
 from collections import Counter
@@ -210,6 +211,18 @@ async def test_a_start_that_is_refused(client: Client, receiver: GrpcReceiver) -
     started, refused = await receiver.named("start_workflow.waits", 2)
     assert (started.status, refused.status) == ("UNSET", "ERROR")
     assert "already running" in refused.message
+
+
+async def test_a_start_that_is_closed_in_another_context(
+    client: Client, receiver: GrpcReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the garbage collector closes it, when nobody keeps its task."""
+    start: Any = client.start_workflow(waits)
+    contextvars.copy_context().run(start.send, None)
+    start.close()
+    (span,) = await receiver.named("start_workflow.waits")
+    assert span.status == "UNSET"
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_workflow_that_an_activity_starts(client: Client, receiver: GrpcReceiver) -> None:
