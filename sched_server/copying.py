@@ -11,7 +11,6 @@ The same request again finds the run that it began.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +21,7 @@ from sched_server.core.deciders import copy
 from sched_server.core.inputs import ResumeCopy, TerminateWorkflow
 from sched_server.core.values import HistoryOrigin, Status
 from sched_server.errors import Rejection, Unavailable
+from sched_server.lookup import id_from_request
 from sched_server.store.port import EventRow
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ async def begin_copy(engine: Engine, request: CopyRequest) -> Copy:
     """Raises Rejection, Unavailable."""
     target_id = request.workflow_id
     if request.fork:
-        target_id = request.new_workflow_id or _forked_id(request.request_id)
+        target_id = request.new_workflow_id or id_from_request(request.request_id)
     await engine.turns.take(target_id)
     try:
         earlier = await engine.store.find_start(target_id, request.request_id)
@@ -180,9 +180,7 @@ async def _read_on(engine: Engine, source: Execution, history: list[EventRow]) -
 
 
 async def _done_before(engine: Engine, run_key: int) -> Copy:
-    first = await engine.store.read_history(run_key, after_event_id=0, limit=1, max_bytes=1)
-    started = decode_event(first[0].data).attributes
-    assert isinstance(started, e.WorkflowStarted)
+    started = await engine.beginning_of(run_key)
     if started.origin is None:
         raise Rejection(
             "INVALID_ARGUMENT",
@@ -190,12 +188,6 @@ async def _done_before(engine: Engine, run_key: int) -> Copy:
             "another one",
         )
     return Copy(started.workflow_id, started.run_id, started.origin)
-
-
-def _forked_id(request_id: str) -> str:
-    """It follows from the request id, so that a fork that is asked for again,
-    because its reply was lost, finds the workflow that it made."""
-    return f"wf-{hashlib.sha256(request_id.encode()).hexdigest()[:20]}"
 
 
 def _taken(rival: Execution) -> Rejection:

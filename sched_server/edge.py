@@ -38,6 +38,18 @@ def check_name(limits: ApiLimits, what: str, value: str, *, required: bool = Tru
         raise invalid(f"{what} {value[:_SHOWN]!r} contains U+0000, which no text column can hold")
 
 
+def check_target(limits: ApiLimits, workflow_id: str, run_id: str) -> None:
+    """Which run a call means."""
+    check_name(limits, "the workflow id", workflow_id)
+    check_name(limits, "the run id", run_id, required=False)
+
+
+def check_sender(limits: ApiLimits, request_id: str, identity: str) -> None:
+    """By which request a change is asked for, and by whom."""
+    check_name(limits, "the request id", request_id, required=False)
+    check_text(limits, "the identity", identity)
+
+
 def check_text(limits: ApiLimits, what: str, value: str) -> None:
     """Reasons, identities and the like: text of bounded size."""
     if "\x00" in value:
@@ -69,64 +81,33 @@ def check_duration(what: str, value_us: int) -> None:
         raise invalid(f"{what} is over 100 years ({value_us / 1_000_000:g} s)")
 
 
-def segment_problem(limits: ApiLimits, segment: pb.WorkflowSegment) -> str | None:
-    """What in a worker's commands is over a limit; None if nothing is."""
+def check_segment(limits: ApiLimits, segment: pb.WorkflowSegment) -> None:
+    """What a worker's commands may hold. The rest of their shape is the core's."""
     for command in segment.commands:
         name = command.WhichOneof("command")
         if name == "schedule_activity":
-            problem = _activity_problem(limits, command.schedule_activity)
+            _check_activity(limits, command.schedule_activity)
         elif name == "start_timer":
-            problem = _duration_problem("a sleep", command.start_timer.duration_us)
+            # A sleep of less than nothing is one of nothing.
+            check_duration("a sleep", max(command.start_timer.duration_us, 0))
         elif name == "record_step":
-            size = len(command.record_step.result.data)
-            what = f"the result of step {command.record_step.name!r}"
-            problem = over_size(limits, what, size) if size > limits.payload_bytes else None
+            step = command.record_step
+            check_size(limits, f"the result of step {step.name!r}", len(step.result.data))
         elif name == "record_marker":
-            problem = _name_problem(limits, "the id of a patch", command.record_marker.id)
+            check_name(limits, "the id of a patch", command.record_marker.id)
         elif name == "complete_workflow":
-            size = len(command.complete_workflow.result.data)
-            what = "the workflow's result"
-            problem = over_size(limits, what, size) if size > limits.payload_bytes else None
-        else:
-            continue
-        if problem is not None:
-            return problem
-    return None
+            result = command.complete_workflow.result
+            check_size(limits, "the workflow's result", len(result.data))
 
 
-def _name_problem(limits: ApiLimits, what: str, value: str) -> str | None:
-    try:
-        check_name(limits, what, value)
-    except Rejection as rejection:
-        return rejection.message
-    return None
-
-
-def _duration_problem(what: str, value_us: int) -> str | None:
-    try:
-        check_duration(what, max(value_us, 0))
-    except Rejection as rejection:
-        return rejection.message
-    return None
-
-
-def _activity_problem(limits: ApiLimits, body: pb.ScheduleActivity) -> str | None:
-    try:
-        check_name(limits, "the activity name", body.name)
-        check_name(limits, "the task queue", body.task_queue, required=False)
-        check_payloads(limits, f"the input of activity {body.name!r}", body.input)
-        for what in (
-            "start_to_close",
-            "schedule_to_close",
-            "schedule_to_start",
-            "heartbeat_timeout",
-        ):
-            check_duration(f"{what} of activity {body.name!r}", getattr(body, f"{what}_us"))
-        if body.HasField("retry"):
-            check_retry(body.retry)
-    except Rejection as rejection:
-        return rejection.message
-    return None
+def _check_activity(limits: ApiLimits, body: pb.ScheduleActivity) -> None:
+    check_name(limits, "the activity name", body.name)
+    check_name(limits, "the task queue", body.task_queue, required=False)
+    check_payloads(limits, f"the input of activity {body.name!r}", body.input)
+    for what in ("start_to_close", "schedule_to_close", "schedule_to_start", "heartbeat_timeout"):
+        check_duration(f"{what} of activity {body.name!r}", getattr(body, f"{what}_us"))
+    if body.HasField("retry"):
+        check_retry(body.retry)
 
 
 def check_retry(retry: common_pb2.RetryPolicy) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from sched_server.codec import decode_event
 from sched_server.core.decision import Rejection, Verdict
-from sched_server.core.events import TERMINAL, TerminalAttributes
+from sched_server.core.events import TERMINAL, Attributes, TerminalAttributes, WorkflowStarted
 from sched_server.core.inputs import (
     CancelWorkflow,
     HeartbeatActivity,
@@ -266,6 +266,12 @@ class Engine:
             await self.group.settled(cached)
         return await self.lookup.row(workflow_id, run_id)
 
+    async def beginning_of(self, run_key: int) -> WorkflowStarted:
+        """What a stored run began with."""
+        started = await self._event(run_key, 1)
+        assert isinstance(started, WorkflowStarted), "a history begins with the start"
+        return started
+
     async def outcome_of(self, run_key: int, wait_s: float) -> TerminalAttributes | None:
         future = self.group.watchers.result(run_key)
         try:
@@ -286,12 +292,16 @@ class Engine:
         row = await self.store.read_run(run_key)
         if row is None or is_open(row):
             return None
-        rows = await self.store.read_history(
-            run_key, after_event_id=row.last_event_id - 1, limit=1, max_bytes=1
-        )
-        attributes = decode_event(rows[0].data).attributes
+        attributes = await self._event(run_key, row.last_event_id)
         assert type(attributes) in TERMINAL, "a closed run ends with a terminal event"
         return attributes  # type: ignore[return-value]
+
+    async def _event(self, run_key: int, event_id: int) -> Attributes:
+        """One that is stored."""
+        rows = await self.store.read_history(
+            run_key, after_event_id=event_id - 1, limit=1, max_bytes=1
+        )
+        return decode_event(rows[0].data).attributes
 
 
 def _has_ended(execution: Execution) -> bool:

@@ -7,6 +7,7 @@ read in one query, like commits are.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import TYPE_CHECKING
 
 from sched_server.core.values import Status
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from sched_server.execution import Execution
     from sched_server.shard_group import ShardGroup
     from sched_server.store.port import RunRow
+
+
+def id_from_request(request_id: str) -> str:
+    """The workflow id of a request that names none. It follows from the request id, so
+    that a request that is sent again, because its reply was lost, finds the workflow
+    that it made."""
+    return f"wf-{hashlib.sha256(request_id.encode()).hexdigest()[:20]}"
 
 
 def not_found(workflow_id: str, run_id: str = "") -> Rejection:

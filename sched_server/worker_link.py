@@ -20,7 +20,7 @@ from sched_server.codec import (
     payload_from_proto,
 )
 from sched_server.codec.commands import UnknownCommand
-from sched_server.core.decision import Verdict
+from sched_server.core.decision import Rejection, Verdict
 from sched_server.core.inputs import (
     CompleteSegment,
     FailWorkflowTask,
@@ -195,24 +195,24 @@ class WorkerLink:
     def _read_segment(self, segment: pb.WorkflowSegment) -> CompleteSegment | FailWorkflowTask:
         """The request, or the failure of the task when a command is unacceptable."""
         hello = self._session.hello
-        problem = edge.segment_problem(self._limits, segment)
-        cause = TaskFailureCause.LIMIT_EXCEEDED
-        if problem is None:
-            try:
-                return CompleteSegment(
-                    base=segment.base,
-                    seen=segment.seen,
-                    more=segment.more,
-                    segment_id=segment.segment_id,
-                    commands=tuple([command_from_proto(c) for c in segment.commands]),
-                    identity=hello.identity,
-                    build_id=hello.build_id,
-                    sdk=hello.sdk,
-                    sdk_flags=tuple(segment.sdk_flags),
-                )
-            except UnknownCommand as unknown:
-                problem, cause = str(unknown), TaskFailureCause.INVALID_COMMAND
-        return self._unacceptable(segment, cause, problem)
+        try:
+            edge.check_segment(self._limits, segment)
+            commands = tuple([command_from_proto(c) for c in segment.commands])
+        except Rejection as over:
+            return self._unacceptable(segment, TaskFailureCause.LIMIT_EXCEEDED, over.message)
+        except UnknownCommand as unknown:
+            return self._unacceptable(segment, TaskFailureCause.INVALID_COMMAND, str(unknown))
+        return CompleteSegment(
+            base=segment.base,
+            seen=segment.seen,
+            more=segment.more,
+            segment_id=segment.segment_id,
+            commands=commands,
+            identity=hello.identity,
+            build_id=hello.build_id,
+            sdk=hello.sdk,
+            sdk_flags=tuple(segment.sdk_flags),
+        )
 
     def _invalid(
         self, execution: Execution, segment: pb.WorkflowSegment, request: FailWorkflowTask

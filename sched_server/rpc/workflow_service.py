@@ -144,9 +144,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
 
 
 async def _row(engine: Engine, request: pb.GetHistoryRequest | pb.FollowHistoryRequest) -> RunRow:
-    limits = engine.settings.api_limits
-    edge.check_name(limits, "the workflow id", request.workflow_id)
-    edge.check_name(limits, "the run id", request.run_id, required=False)
+    edge.check_target(engine.settings.api_limits, request.workflow_id, request.run_id)
     if request.after_event_id < 0:
         raise edge.invalid(f"after_event_id is {request.after_event_id}; it must be 0 or more")
     return await engine.row(request.workflow_id, request.run_id)

@@ -18,7 +18,7 @@ async def signal_workflow(
     engine: Engine, request: pb.SignalWorkflowRequest
 ) -> pb.SignalWorkflowResponse:
     limits = engine.settings.api_limits
-    _check_target(limits, request)
+    _check(limits, request)
     edge.check_name(limits, "the signal name", request.name)
     edge.check_payloads(limits, f"the payload of signal {request.name!r}", request.input)
     run_id = await engine.change(
@@ -38,7 +38,7 @@ async def cancel_workflow(
     engine: Engine, request: pb.CancelWorkflowRequest
 ) -> pb.CancelWorkflowResponse:
     limits = engine.settings.api_limits
-    _check_target(limits, request)
+    _check(limits, request)
     edge.check_text(limits, "the reason", request.reason)
     run_id = await engine.change(
         request.workflow_id,
@@ -54,7 +54,7 @@ async def terminate_workflow(
     engine: Engine, request: pb.TerminateWorkflowRequest
 ) -> pb.TerminateWorkflowResponse:
     limits = engine.settings.api_limits
-    _check_target(limits, request)
+    _check(limits, request)
     edge.check_text(limits, "the reason", request.reason)
     run_id = await engine.change(
         request.workflow_id,
@@ -66,11 +66,9 @@ async def terminate_workflow(
     return pb.TerminateWorkflowResponse(run_id=run_id)
 
 
-def _check_target(
+def _check(
     limits: ApiLimits,
     request: pb.SignalWorkflowRequest | pb.CancelWorkflowRequest | pb.TerminateWorkflowRequest,
 ) -> None:
-    edge.check_name(limits, "the workflow id", request.workflow_id)
-    edge.check_name(limits, "the run id", request.run_id, required=False)
-    edge.check_name(limits, "the request id", request.request_id, required=False)
-    edge.check_text(limits, "the identity", request.identity)
+    edge.check_target(limits, request.workflow_id, request.run_id)
+    edge.check_sender(limits, request.request_id, request.identity)

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from sched_sdk.api.v1 import workflow_service_pb2 as pb
 from sched_server import edge
-from sched_server.codec import decode_event, failure_to_proto, payload_to_proto
+from sched_server.codec import failure_to_proto, payload_to_proto
 from sched_server.codec.events import origin_to_proto
 from sched_server.codec.values import payloads_to_proto
-from sched_server.core.events import WorkflowStarted
 from sched_server.core.state import ActivityPhase, TaskPhase
 from sched_server.core.values import Status
 from sched_server.lookup import is_open
@@ -33,14 +32,10 @@ _ACTIVITY_STATES = {
 async def describe_workflow(
     engine: Engine, request: pb.DescribeWorkflowRequest
 ) -> pb.DescribeWorkflowResponse:
-    limits = engine.settings.api_limits
-    edge.check_name(limits, "the workflow id", request.workflow_id)
-    edge.check_name(limits, "the run id", request.run_id, required=False)
+    edge.check_target(engine.settings.api_limits, request.workflow_id, request.run_id)
     row = await engine.row(request.workflow_id, request.run_id)
     response = pb.DescribeWorkflowResponse(info=info_to_proto(row), history_bytes=row.history_bytes)
-    first = await engine.store.read_history(row.run_key, after_event_id=0, limit=1, max_bytes=1)
-    started = decode_event(first[0].data).attributes
-    assert isinstance(started, WorkflowStarted)
+    started = await engine.beginning_of(row.run_key)
     response.input.extend(payloads_to_proto(started.input))
     if started.origin is not None:
         response.origin.CopyFrom(origin_to_proto(started.origin))

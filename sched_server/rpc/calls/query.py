@@ -15,8 +15,7 @@ async def query_workflow(
     engine: Engine, request: pb.QueryWorkflowRequest
 ) -> pb.QueryWorkflowResponse:
     limits = engine.settings.api_limits
-    edge.check_name(limits, "the workflow id", request.workflow_id)
-    edge.check_name(limits, "the run id", request.run_id, required=False)
+    edge.check_target(limits, request.workflow_id, request.run_id)
     edge.check_name(limits, "the query name", request.name)
     edge.check_payloads(limits, f"the input of query {request.name!r}", request.input)
     row = await engine.row(request.workflow_id, request.run_id)

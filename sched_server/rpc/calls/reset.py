@@ -57,11 +57,9 @@ def _point(request: pb.ResetWorkflowRequest) -> Callable[[Sequence[int]], int]:
 
 
 def _check(limits: ApiLimits, request: pb.ResetWorkflowRequest) -> None:
-    edge.check_name(limits, "the workflow id", request.workflow_id)
-    edge.check_name(limits, "the run id", request.run_id, required=False)
+    edge.check_target(limits, request.workflow_id, request.run_id)
+    edge.check_sender(limits, request.request_id, request.identity)
     edge.check_name(limits, "the new workflow id", request.new_workflow_id, required=False)
-    edge.check_name(limits, "the request id", request.request_id, required=False)
     edge.check_text(limits, "the reason", request.reason)
-    edge.check_text(limits, "the identity", request.identity)
     if request.new_workflow_id and not request.fork:
         raise edge.invalid("a reset keeps the workflow id; to have another one, fork")

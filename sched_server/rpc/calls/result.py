@@ -26,9 +26,7 @@ _STATUS: dict[type, common_pb2.WorkflowStatus.ValueType] = {
 async def get_workflow_result(
     engine: Engine, request: pb.GetWorkflowResultRequest
 ) -> pb.GetWorkflowResultResponse:
-    limits = engine.settings.api_limits
-    edge.check_name(limits, "the workflow id", request.workflow_id)
-    edge.check_name(limits, "the run id", request.run_id, required=False)
+    edge.check_target(engine.settings.api_limits, request.workflow_id, request.run_id)
     run_id, outcome = await engine.outcome(
         request.workflow_id, request.run_id, request.wait_ms / 1_000
     )

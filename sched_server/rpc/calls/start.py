@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from sched_sdk.api.v1 import workflow_service_pb2 as pb
@@ -11,6 +10,7 @@ from sched_server.codec import payloads_from_proto
 from sched_server.core.inputs import StartWorkflow
 from sched_server.engine import IdConflict
 from sched_server.execution import Execution
+from sched_server.lookup import id_from_request
 from sched_server.observability import trace_context
 
 from .result import outcome_to_proto
@@ -33,7 +33,7 @@ async def start_workflow(
         traceparent, tracestate = trace_context.usable(traceparent, tracestate)
     run, started = await engine.start(
         StartWorkflow(
-            workflow_id=request.workflow_id or _new_workflow_id(request_id),
+            workflow_id=request.workflow_id or id_from_request(request_id),
             run_id="",
             workflow_type=request.workflow_type,
             task_queue=request.task_queue or DEFAULT_TASK_QUEUE,
@@ -58,18 +58,11 @@ async def start_workflow(
     return response
 
 
-def _new_workflow_id(request_id: str) -> str:
-    """The id follows from the request id, so that a start that is sent again, because
-    its reply was lost, finds the workflow that it made."""
-    return f"wf-{hashlib.sha256(request_id.encode()).hexdigest()[:20]}"
-
-
 def _check(limits: ApiLimits, request: pb.StartWorkflowRequest) -> None:
     edge.check_name(limits, "the workflow type", request.workflow_type)
     edge.check_name(limits, "the workflow id", request.workflow_id, required=False)
     edge.check_name(limits, "the task queue", request.task_queue, required=False)
-    edge.check_name(limits, "the request id", request.request_id, required=False)
-    edge.check_text(limits, "the identity", request.identity)
+    edge.check_sender(limits, request.request_id, request.identity)
     edge.check_payloads(limits, f"the input of workflow {request.workflow_type!r}", request.input)
     edge.check_duration("execution_timeout", request.execution_timeout_us)
     edge.check_duration("start_delay", request.start_delay_us)
