@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import ctypes
 import threading
-import time
+
+# By name: the guard of workflow code replaces the function in its module.
+from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class ActivationGuard:
     def _enter(self, workflow: str) -> None:
         self._workflow = workflow
         self._blocked_for = 0.0
-        self._began = time.monotonic()
+        self._began = monotonic()
 
     def _leave(self) -> float:
         while True:
@@ -92,7 +94,7 @@ class ActivationGuard:
         """For the watchdog's thread: interrupt what has run for too long, again
         if the code goes on. Returns the workflow, or nothing."""
         with self._lock:
-            now = time.monotonic()
+            now = monotonic()
             since = max(self._began, self._interrupted_at)
             if not self._began or now - since < self._limit_s:
                 return ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import sysconfig
+from enum import Enum
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -42,11 +43,17 @@ _STANDARD_LIBRARY = (
 )
 _MAXIMUM_DEPTH = 64
 
+
+class _Kind(Enum):
+    USER = "user"
+    BOTTOM = "bottom"
+    """Below it there is no workflow code, only what runs it."""
+    OTHER = "other"
+
+
 # By the code object's address; the code object is kept, so the address stays its own.
 _files: dict[int, tuple[CodeType, str]] = {}
-_users: dict[int, tuple[CodeType, bool]] = {}
-# Functions below which there is no workflow code, only what runs it.
-_bottoms: set[int] = set()
+_kinds: dict[int, tuple[CodeType, _Kind]] = {}
 
 
 def caller(depth: int = 2) -> CallSite:
@@ -60,10 +67,15 @@ def user_frame() -> CallSite:
     SDK; NOWHERE when a task runs library code only."""
     frame: FrameType | None = sys._getframe(1)
     for _ in range(_MAXIMUM_DEPTH):
-        if frame is None or id(frame.f_code) in _bottoms:
+        if frame is None:
             break
-        if is_user_code(frame.f_code):
-            return frame.f_code, frame.f_lasti
+        # Each of these reads is announced to audit hooks: once for each frame.
+        code = frame.f_code
+        kind = _kind_of(code)
+        if kind is _Kind.USER:
+            return code, frame.f_lasti
+        if kind is _Kind.BOTTOM:
+            break
         frame = frame.f_back
     return NOWHERE
 
@@ -71,9 +83,12 @@ def user_frame() -> CallSite:
 def user_frames(depth: int = 1) -> Iterator[FrameType]:
     """The user's frames of the activation that is running, innermost first."""
     frame: FrameType | None = sys._getframe(depth)
-    while frame is not None and id(frame.f_code) not in _bottoms:
-        if is_user_code(frame.f_code):
+    while frame is not None:
+        kind = _kind_of(frame.f_code)
+        if kind is _Kind.USER:
             yield frame
+        if kind is _Kind.BOTTOM:
+            break
         frame = frame.f_back
 
 
@@ -90,18 +105,24 @@ def raised_at(error: BaseException) -> CallSite:
 
 def mark_bottom(function: Callable[..., Any]) -> None:
     """Say that `function` runs workflow code and is none itself."""
-    _bottoms.add(id(function.__code__))
+    code = function.__code__
+    _kinds[id(code)] = (code, _Kind.BOTTOM)
 
 
 def is_bottom(code: CodeType) -> bool:
     """Whether `mark_bottom` was told of it."""
-    return id(code) in _bottoms
+    return _kind_of(code) is _Kind.BOTTOM
 
 
 def is_user_code(code: CodeType) -> bool:
-    known = _users.get(id(code))
+    return _kind_of(code) is _Kind.USER
+
+
+def _kind_of(code: CodeType) -> _Kind:
+    known = _kinds.get(id(code))
     if known is None:
-        known = _users[id(code)] = (code, _belongs_to_user(code.co_filename))
+        kind = _Kind.USER if _belongs_to_user(code.co_filename) else _Kind.OTHER
+        known = _kinds[id(code)] = (code, kind)
     return known[1]
 
 

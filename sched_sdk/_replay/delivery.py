@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sched_sdk._replay.call_sites import mark_bottom
 from sched_sdk._replay.divergence import diverged, unknown_resolution
 from sched_sdk._replay.signals import Received
 from sched_sdk.api.v1 import history_pb2
@@ -140,3 +141,7 @@ DELIVERIES: dict[int, Callable[[Instance, Event], None]] = {
     STEP_COMPLETED: hand_recorded_step,
     STEP_FAILED: hand_recorded_step,
 }
+
+
+# An event is no line of code: what it starts or cancels has no call site.
+mark_bottom(deliver)

@@ -166,7 +166,5 @@ async def _close(closing: Coroutine[Any, Any, None]) -> None:
     await closing
 
 
-# Cancelling comes from an event, not from a line of code.
-mark_bottom(Lifecycle.request_cancel)
-mark_bottom(Lifecycle.insist)
+# Generators that were left early are closed here, not by a line of code.
 mark_bottom(Lifecycle.drain)
