@@ -125,6 +125,13 @@ async def _completed(status: ClusterStatus) -> ClusterStatus:
         leader = await ask_status(status.leader_address, timeout=_TIMEOUT_S)
     except EngineError:
         return status
+    clock = dataclasses.replace(
+        status.clock, cluster_time=leader.clock.cluster_time, advanced=leader.clock.advanced
+    )
     return dataclasses.replace(
-        status, queue=leader.queue, workers=leader.workers, task_queues=leader.task_queues
+        status,
+        queue=leader.queue,
+        workers=leader.workers,
+        task_queues=leader.task_queues,
+        clock=clock,
     )

@@ -36,14 +36,17 @@ def with_client(engine: str, use: Callable[[Client], Awaitable[ResultT]]) -> Res
     return asyncio.run(main())
 
 
-async def connect(engine: str) -> Client:
-    """A connected client. Raises CliError with exit code 3 when no engine answers."""
+async def connect(engine: str, *, retry_timeout: float = 60.0) -> Client:
+    """A connected client, whose calls wait so many seconds for an engine that is gone.
+    Raises CliError with exit code 3 when no engine answers."""
     from sched_sdk import Client
     from sched_sdk._client.addresses import parse_addresses
     from sched_sdk.errors import EngineUnavailableError
 
     addresses = parse_addresses(engine)
-    connecting = asyncio.ensure_future(Client.connect(engine, timeout=_CONNECT_TIMEOUT_S))
+    connecting = asyncio.ensure_future(
+        Client.connect(engine, timeout=_CONNECT_TIMEOUT_S, retry_timeout=retry_timeout)
+    )
     refused = asyncio.ensure_future(_everyone_refuses(addresses))
     try:
         await asyncio.wait([connecting, refused], return_when=asyncio.FIRST_COMPLETED)

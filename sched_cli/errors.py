@@ -6,8 +6,8 @@
 3  no engine answers, or its database does not
 4  no such workflow
 
-130  interrupted; `sched dev` and `sched worker` end with 0 instead, because
-     an interrupt is how they are meant to be stopped
+130  interrupted; `sched dev`, `sched worker` and whatever runs with `--watch` end
+     with 0 instead, because an interrupt is how they are meant to be stopped
 """
 
 from __future__ import annotations

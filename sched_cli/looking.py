@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sched_sdk._client import Client, WorkflowHandle
     from sched_sdk._client.models import WorkflowDescription
 
-__all__ = ["Sight", "look", "read_timeline"]
+__all__ = ["Sight", "is_over", "look", "read_timeline"]
 
 _ANSWER_S = 1.0
 # How far back the last thing that the code did is looked for.
@@ -67,6 +67,14 @@ async def look(handle: WorkflowHandle[Any]) -> Sight:
         details=details,
         no_worker=any(isinstance(answer, NoWorkerError) for answer in asked),
         idle_since=None if stack is not None else await _idle_since(handle, description),
+    )
+
+
+def is_over(sight: Sight) -> bool:
+    """Whether nothing more comes: it has ended, and no other run goes on instead."""
+    description = sight.description
+    return description.status.closed and not (
+        description.status == "CONTINUED_AS_NEW" or description.new_run_id
     )
 
 

@@ -56,6 +56,24 @@ OutputOption = Annotated[
     OutputFormat,
     typer.Option("--output", "-o", envvar="SCHED_OUTPUT", help="How to show it."),
 ]
+WatchOption = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        envvar="SCHED_WATCH",
+        help="Look again and again until Ctrl-C; with --output jsonl a line for each change.",
+    ),
+]
+IntervalOption = Annotated[
+    str,
+    typer.Option(
+        "--interval",
+        metavar="DURATION",
+        envvar="SCHED_INTERVAL",
+        help="With --watch: how often (500ms, 2s, 1m).",
+    ),
+]
+DEFAULT_INTERVAL = "2s"
 TaskQueueOption = Annotated[
     str,
     typer.Option(

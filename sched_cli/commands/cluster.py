@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from sched_cli.options import DEFAULT_ENGINE, EngineOption, OutputFormat, OutputOption
+from sched_cli.options import (
+    DEFAULT_ENGINE,
+    DEFAULT_INTERVAL,
+    EngineOption,
+    IntervalOption,
+    OutputFormat,
+    OutputOption,
+    WatchOption,
+)
 
 
 def build_commands() -> typer.Typer:
@@ -26,20 +34,31 @@ def _no_options() -> None:
 
 
 def status(
-    output: OutputOption = OutputFormat.TABLE, engine: EngineOption = DEFAULT_ENGINE
+    watch: WatchOption = False,
+    interval: IntervalOption = DEFAULT_INTERVAL,
+    output: OutputOption = OutputFormat.TABLE,
+    engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Show leader, standbys, workers, what waits, and what is wrong."""
     import asyncio
-    from datetime import UTC, datetime
 
     from sched_cli.cluster import find_status
     from sched_cli.render import console, plain
-    from sched_cli.render.cluster import print_cluster
+    from sched_cli.render.cluster import cluster_parts
 
+    if watch:
+        from sched_cli import watching
+
+        subject = watching.Subject(
+            look=lambda: find_status(engine),
+            draw=lambda found, _: cluster_parts(found),
+            values=lambda found: {"": found},
+        )
+        watching.watch(subject, output, interval, watching.Engine(engine))
+        return
     found = asyncio.run(find_status(engine))
     if output is OutputFormat.TABLE:
-        print_cluster(console.data(), found, datetime.now(UTC))
-    elif output is OutputFormat.JSON:
-        plain.print_json(found)
+        for part in cluster_parts(found):
+            console.data().print(part)
     else:
-        plain.print_json_line(found)
+        plain.print_value(found, output)

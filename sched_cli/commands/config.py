@@ -51,11 +51,15 @@ def list_profiles(output: OutputOption = OutputFormat.TABLE) -> None:
     if not rows:
         console.hint("There are no profiles. Make one: sched config set NAME --address HOST:PORT")
         return
-    from sched_cli.render.workflows import plain_table
+    from sched_cli.render.tables import Column, Cut, FittedTable
 
-    table = plain_table("", "PROFILE", "ENGINE")
+    table = FittedTable(
+        Column(title=""),
+        Column(title="PROFILE", cut=Cut.MIDDLE),
+        Column(title="ENGINE", cut=Cut.END, least=20),
+    )
     for row in rows:
-        table.add_row("*" if row["in_use"] else "", str(row["name"]), str(row["engine"]))
+        table.add("*" if row["in_use"] else "", str(row["name"]), str(row["engine"]))
     console.data().print(table)
 
 

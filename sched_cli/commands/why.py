@@ -6,38 +6,75 @@ from typing import TYPE_CHECKING, Any
 
 from sched_cli.options import (
     DEFAULT_ENGINE,
+    DEFAULT_INTERVAL,
     EngineOption,
+    IntervalOption,
     OutputFormat,
     OutputOption,
+    WatchOption,
     WorkflowIdArgument,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.text import Text
+
     from sched_cli.errors import CliError
     from sched_cli.looking import Sight
     from sched_cli.render.reasons import Reason
+    from sched_sdk._client import Client
 
 _SHOWN = 20
 
 
 def why(
     workflow_id: WorkflowIdArgument,
+    watch: WatchOption = False,
+    interval: IntervalOption = DEFAULT_INTERVAL,
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Say why a workflow is where it is: what it waits for, what failed, who is missing."""
     import asyncio
 
+    from sched_cli.render import console, plain
     from sched_cli.render.why import reasons
 
+    if watch:
+        _watch(workflow_id, output, interval, engine)
+        return
     sight = asyncio.run(_read(engine, workflow_id))
     if isinstance(sight, dict):
         raise _no_leader(sight, output)
     found = reasons(sight.description, sight.now, sight)
     if output is OutputFormat.TABLE:
-        _print_sentences(sight, found)
+        for line in _lines(sight, found):
+            console.data().print(line, soft_wrap=True)
     else:
-        _print_object(_object(sight, found), output)
+        plain.print_value(_object(sight, found), output)
+
+
+def _watch(workflow_id: str, output: OutputFormat, interval: str, engine: str) -> None:
+    from sched_cli.connection import on_workflow
+    from sched_cli.looking import is_over, look
+    from sched_cli.render.why import reasons
+    from sched_cli.watching import Engine, Subject, watch
+
+    def found(sight: Sight) -> list[Reason]:
+        return reasons(sight.description, sight.now, sight)
+
+    async def read(client: Client) -> Sight:
+        return await on_workflow(client, workflow_id, lambda name: look(client.workflow(name)))
+
+    connection = Engine(engine)
+    subject = Subject(
+        look=lambda: connection.ask(read),
+        draw=lambda sight, _: _lines(sight, found(sight)),
+        values=lambda sight: {"": _object(sight, found(sight))},
+        is_over=is_over,
+    )
+    watch(subject, output, interval, connection)
 
 
 async def _read(engine: str, workflow_id: str) -> Sight | dict[str, str]:
@@ -57,18 +94,16 @@ async def _read(engine: str, workflow_id: str) -> Sight | dict[str, str]:
         return await on_workflow(client, workflow_id, lambda found: look(client.workflow(found)))
 
 
-def _print_sentences(sight: Sight, found: list[Reason]) -> None:
+def _lines(sight: Sight, found: list[Reason]) -> Iterable[Text]:
     from rich.text import Text
 
-    from sched_cli.render import console
     from sched_cli.render.why import shorten
 
     stuck = {reason.sentence for reason in found if reason.stuck}
     for sentence in shorten(found, _SHOWN):
-        style = "yellow" if sentence in stuck else ""
-        console.data().print(Text(sentence, style=style), soft_wrap=True)
+        yield Text(sentence, style="yellow" if sentence in stuck else "")
     if sight.details:
-        console.data().print(Text(f"It says: {sight.details}", style="dim"), soft_wrap=True)
+        yield Text(f"It says: {sight.details}", style="dim")
 
 
 def _object(sight: Sight, found: list[Reason]) -> dict[str, Any]:
@@ -86,18 +121,10 @@ def _object(sight: Sight, found: list[Reason]) -> dict[str, Any]:
     }
 
 
-def _print_object(value: dict[str, Any], output: OutputFormat) -> None:
-    from sched_cli.render import plain
-
-    if output is OutputFormat.JSON:
-        plain.print_json(value)
-    else:
-        plain.print_json_line(value)
-
-
 def _no_leader(tried: dict[str, str], output: OutputFormat) -> CliError:
     """No engine serves: that is why nothing goes on."""
     from sched_cli.errors import EXIT_UNREACHABLE, CliError
+    from sched_cli.render import plain
     from sched_cli.render.reasons import Reason, as_json
 
     said = "; ".join(f"{address} {state}" for address, state in tried.items())
@@ -108,5 +135,5 @@ def _no_leader(tried: dict[str, str], output: OutputFormat) -> CliError:
         stuck=True,
     )
     if output is not OutputFormat.TABLE:
-        _print_object({"reasons": [as_json(reason)]}, output)
+        plain.print_value({"reasons": [as_json(reason)]}, output)
     return CliError(reason.sentence, exit_code=EXIT_UNREACHABLE)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sched_cli.render.tables import Column, Cut, FittedTable
 from sched_cli.render.times import ago, duration
-from sched_cli.render.workflows import plain_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import RenderableType
     from rich.text import Text
 
     from sched_sdk._client import ClusterStatus, QueueStatus, StoreStatus, WorkerStatus
@@ -21,30 +20,36 @@ _ROLE_STYLES = {"LEADER": "green", "STANDBY": "cyan", "RECOVERING": "yellow"}
 _LABEL_WIDTH = 12
 
 
-def print_cluster(console: Console, status: ClusterStatus, now: datetime) -> None:
+def cluster_parts(status: ClusterStatus) -> Iterator[RenderableType]:
     """Everything that is known, in lines and tables."""
-    for line in cluster_lines(status, now):
-        console.print(line, soft_wrap=True)
+    yield from cluster_lines(status)
     if status.task_queues:
-        console.print()
-        console.print(task_queue_table(status))
+        yield ""
+        yield task_queue_table(status)
     if status.workers:
-        console.print()
-        console.print(worker_table(status, now))
+        yield ""
+        yield worker_table(status)
 
 
-def cluster_lines(status: ClusterStatus, now: datetime) -> Iterator[Text]:
-    """The engines, the store, the queue, and what is wrong with them."""
+def cluster_lines(status: ClusterStatus, now: datetime | None = None) -> Iterator[Text]:
+    """The engines, the store, the queue, and what is wrong with them. `now` is when
+    that is shown, by cluster time; when it was asked for by default."""
     from rich.text import Text
 
-    up = f", up {duration(now - status.started_time)}" if status.started_time else ""
+    clock = status.clock
+    passed = timedelta(0) if now is None else now - _cluster_time(status)
+    # Each age by the clock that its beginning was read from: the machine's of the engine
+    # here, the database's below, which is cluster time but for how far that was moved.
+    here = (clock.machine_time or datetime.now(UTC)) + passed
+    there = _cluster_time(status) - clock.advanced + passed
+    up = f", up {duration(here - status.started_time)}" if status.started_time else ""
     yield _line(
         "Engine",
         Text.assemble(status.address, "  ", _role(status), f"  sched {status.version}{up}"),
     )
     yield _line("Leader", _leader(status))
     for position, standby in enumerate(status.standbys):
-        since = f", waits for {duration(now - standby.since_time)}" if standby.since_time else ""
+        since = f", waits for {duration(there - standby.since_time)}" if standby.since_time else ""
         yield _line("" if position else "Standbys", Text(f"{standby.address}{since}"))
     if not status.standbys:
         yield _line("Standbys", Text("none") if status.store_status.connected else _unknown())
@@ -118,46 +123,46 @@ def _queue_problems(queue: QueueStatus) -> Iterator[tuple[str, str]]:
         yield warning, "yellow"
 
 
-def task_queue_table(status: ClusterStatus) -> Table:
-    """What waits on each task queue, and what its workers have in hand."""
-    table = plain_table(
-        "TASK QUEUE",
-        "WORKERS",
-        "WORKFLOW TASKS",
-        "ACTIVITIES",
-        "WAITING WORKFLOW TASKS",
-        "WAITING ACTIVITIES",
+def task_queue_table(status: ClusterStatus) -> FittedTable:
+    """What the workers of each task queue have in hand, and what waits for one."""
+    table = FittedTable(
+        Column(title="TASK QUEUE", cut=Cut.MIDDLE, least=16),
+        Column(title="WORKERS", right=True),
+        Column(title="WORKFLOW TASKS", right=True),
+        Column(title="WAITING", right=True),
+        Column(title="ACTIVITIES", right=True),
+        Column(title="WAITING", right=True),
     )
-    for column in table.columns[1:]:
-        column.justify = "right"
     for queue in status.task_queues:
         workers = [worker for worker in status.workers if worker.task_queue == queue.name]
-        table.add_row(
+        workflow_tasks = sum(worker.workflow_tasks_running for worker in workers)
+        workflow_task_slots = sum(worker.workflow_task_slots for worker in workers)
+        activities = sum(worker.activities_running for worker in workers)
+        activity_slots = sum(worker.activity_slots for worker in workers)
+        table.add(
             queue.name,
             str(queue.workers),
-            _slots(
-                sum(worker.workflow_tasks_running for worker in workers),
-                sum(worker.workflow_task_slots for worker in workers),
-            ),
-            _slots(
-                sum(worker.activities_running for worker in workers),
-                sum(worker.activity_slots for worker in workers),
-            ),
-            str(queue.pending_workflow_tasks),
-            str(queue.pending_activity_tasks),
+            _slots(workflow_tasks, workflow_task_slots),
+            _waiting(queue.pending_workflow_tasks, queue.workers),
+            _slots(activities, activity_slots),
+            _waiting(queue.pending_activity_tasks, queue.workers),
         )
     return table
 
 
-def worker_table(status: ClusterStatus, now: datetime) -> Table:
+def worker_table(status: ClusterStatus) -> FittedTable:
     """Every connected worker, one a line, by task queue."""
-    table = plain_table(
-        "WORKER", "TASK QUEUE", "BUILD", "WORKFLOW TASKS", "ACTIVITIES", "CONNECTED"
+    table = FittedTable(
+        Column(title="WORKER", cut=Cut.MIDDLE, least=10),
+        Column(title="TASK QUEUE", cut=Cut.MIDDLE, least=10),
+        Column(title="BUILD", cut=Cut.END, least=8),
+        Column(title="WORKFLOW TASKS", right=True, weight=2),
+        Column(title="ACTIVITIES", right=True, weight=1),
+        Column(title="CONNECTED"),
     )
-    for column in table.columns[3:5]:
-        column.justify = "right"
+    now = _cluster_time(status)
     for worker in sorted(status.workers, key=lambda each: (each.task_queue, each.identity)):
-        table.add_row(
+        table.add(
             worker.identity,
             worker.task_queue,
             worker.build_id,
@@ -168,10 +173,19 @@ def worker_table(status: ClusterStatus, now: datetime) -> Table:
     return table
 
 
+def _cluster_time(status: ClusterStatus) -> datetime:
+    """What the times of workers go by; the clock of this machine if nobody says."""
+    return status.clock.cluster_time or datetime.now(UTC)
+
+
 def _slots(used: int, total: int) -> str:
     return f"{used} of {total}"
 
 
-def _connected(worker: WorkerStatus, now: datetime) -> str:
+def _waiting(count: int, workers: int) -> tuple[str, str]:
+    return str(count), "yellow" if count and not workers else ""
+
+
+def _connected(worker: WorkerStatus, now: datetime) -> tuple[str, str]:
     since = ago(worker.connected_time, now) if worker.connected_time else ""
-    return f"{since}, draining" if worker.draining else since
+    return (f"{since}, draining", "yellow") if worker.draining else (since, "")

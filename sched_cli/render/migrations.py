@@ -5,30 +5,30 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sched_cli.render.tables import Column, Cut, FittedTable
 from sched_cli.render.times import local
-from sched_cli.render.workflows import plain_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from sched_server.store.migration import MigrationLine, MigrationStatus
 
 _STYLES = {"applied": "green", "pending": "yellow", "edited": "bold red", "missing": "bold red"}
 _CHECKSUM_OK = {"applied": True, "edited": False}
 
 
-def status_table(status: MigrationStatus) -> Table:
+def status_table(status: MigrationStatus) -> FittedTable:
     """Every migration, one a line."""
-    from rich.text import Text
-
-    table = plain_table("VERSION", "NAME", "STATE", "APPLIED")
-    table.columns[0].justify = "right"
+    table = FittedTable(
+        Column(title="VERSION", right=True),
+        Column(title="NAME", cut=Cut.MIDDLE),
+        Column(title="STATE"),
+        Column(title="APPLIED"),
+    )
     for line in status.lines:
         time = _applied_time(line)
-        table.add_row(
+        table.add(
             str(line.version),
             line.name,
-            Text(line.state.value, style=_STYLES[line.state.value]),
+            (line.state.value, _STYLES[line.state.value]),
             local(time) if time else "",
         )
     return table

@@ -14,7 +14,10 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sched_cli.options import OutputFormat
 
 # Fields that only make sense inside a process.
 _LEFT_OUT = frozenset({"raw"})
@@ -79,3 +82,11 @@ def print_json_line(value: Any) -> None:
     """One value on a line of stdout, for `--output jsonl`; visible at once."""
     sys.stdout.write(dumps(value, pretty=False) + "\n")
     sys.stdout.flush()
+
+
+def print_value(value: Any, output: OutputFormat) -> None:
+    """One value, in the format that is asked for and is no table."""
+    if output == "json":
+        print_json(value)
+    else:
+        print_json_line(value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sched_cli.render import console
 from sched_cli.render.divergence import divergence_report
 from sched_cli.render.plain import compact
+from sched_cli.render.tables import Column, Cut, FittedTable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,15 +102,13 @@ def _show_group(group: Group, code: LocalCode, *, full: bool) -> None:
 
 
 def _show_summary(reports: Reports) -> None:
-    from sched_cli.render.workflows import plain_table
-
-    table = plain_table("TYPE", "REPLAYED", "AGREE", "DIVERGE", "RAISE", "DIFFER", "EVENTS")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    counted = ("REPLAYED", "AGREE", "DIVERGE", "RAISE", "DIFFER", "EVENTS")
+    numbers = [Column(title=title, right=True) for title in counted]
+    table = FittedTable(Column(title="TYPE", cut=Cut.MIDDLE), *numbers)
     for name, tally in sorted(reports.types.items()):
         counts = (tally.replayed, tally.agreed, tally.diverged, tally.raised, tally.differed)
-        table.add_row(name, *(f"{count:,}" for count in (*counts, tally.events)))
-    if table.row_count:
+        table.add(name, *(f"{count:,}" for count in (*counts, tally.events)))
+    if reports.types:
         console.data().print(table)
     if reports.problem_count:
         console.say(f"{reports.problem_count:,} could not be replayed, see above.")

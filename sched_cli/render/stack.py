@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sched_cli.render.tables import Column, Cut, FittedTable
 from sched_cli.render.waits import wait_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from rich.table import Table
     from rich.text import Text
 
 
@@ -31,18 +31,20 @@ def stack_lines(tasks: Sequence[dict[str, Any]], now: datetime) -> Iterator[Text
             yield Text(f"  waits for {wait_words(task['waits_on'], now)}", style="cyan")
 
 
-def query_table(queries: Sequence[dict[str, Any]]) -> Table:
+def query_table(queries: Sequence[dict[str, Any]]) -> FittedTable:
     """The queries of a workflow, as one would call them."""
-    from sched_cli.render.workflows import plain_table
-
-    table = plain_table("QUERY", "RESULT", "WHAT IT TELLS")
+    table = FittedTable(
+        Column(title="QUERY", cut=Cut.MIDDLE),
+        Column(title="RESULT", cut=Cut.MIDDLE),
+        Column(title="WHAT IT TELLS", cut=Cut.END),
+    )
     for query in queries:
         parameters = ", ".join(
             f"{one['name']}: {one['type']}" + ("" if one["required"] else " = …")
             for one in query["parameters"]
         )
         doc = query["doc"].splitlines()
-        table.add_row(f"{query['name']}({parameters})", query["result"], doc[0] if doc else "")
+        table.add(f"{query['name']}({parameters})", query["result"], doc[0] if doc else "")
     return table
 
 

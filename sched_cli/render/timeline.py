@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sched_cli.render.cells import cut_middle, fill, one_line, width_of
 from sched_cli.render.times import duration, until
 from sched_cli.timeline import Axis, Cell, Row, RowKind, RowState
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sched_cli.timeline import Timeline
     from sched_sdk._client.models import WorkflowDescription
 
-__all__ = ["cut_middle", "timeline_lines"]
+__all__ = ["timeline_lines"]
 
 _LOOKS = {
     Cell.EMPTY: (" ", ""),
@@ -49,7 +50,7 @@ def timeline_lines(
     if not rows or timeline.start is None:
         return
     shown = _chosen(rows)
-    names = max(len(row.name) for row in shown)
+    names = max(width_of(one_line(row.name)) for row in shown)
     name_width = min(names, _NAME_WIDTH)
     bar_width = max(_NARROWEST_BAR, min(width, _WIDEST) - name_width - _NOTE_WIDTH - 4)
     axis = Axis(timeline.start, max(timeline.end or now, rows[-1].start), bar_width)
@@ -57,7 +58,7 @@ def timeline_lines(
     yield Text(f"{'':<{name_width}}  0{whole:>{bar_width - 1}}", style="dim")
     for row in shown:
         yield Text.assemble(
-            (f"{cut_middle(row.name, name_width):<{name_width}}  ", _name_style(row)),
+            (_name(row, name_width) + "  ", _name_style(row)),
             *(_LOOKS[cell] for cell in axis.cells(row)),
             ("  " + cut_middle(_note(row, now), _NOTE_WIDTH), _note_style(row)),
         )
@@ -98,20 +99,13 @@ def _timer_note(row: Row, now: datetime) -> str:
     return f"{length} canceled" if row.state is RowState.CANCELED else length
 
 
+def _name(row: Row, width: int) -> str:
+    return fill(cut_middle(one_line(row.name), width), width)
+
+
 def _name_style(row: Row) -> str:
     return {RowState.FAILED: "red", RowState.OPEN: "bold"}.get(row.state, "")
 
 
 def _note_style(row: Row) -> str:
     return {RowState.FAILED: "red", RowState.OPEN: ""}.get(row.state, "dim")
-
-
-def cut_middle(text: str, width: int) -> str:
-    """At most `width` characters: the beginning and the end are what tells names
-    and ids apart."""
-    if len(text) <= width:
-        return text
-    if width < 3:
-        return text[:width]
-    front = width // 2
-    return f"{text[:front]}…{text[len(text) - (width - 1 - front) :]}"

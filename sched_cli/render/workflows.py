@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sched_cli.render.failures import failure_lines
 from sched_cli.render.plain import compact, dumps, jsonable
 from sched_cli.render.reasons import as_json
-from sched_cli.render.timeline import cut_middle
+from sched_cli.render.tables import Column, Cut, FittedTable
 from sched_cli.render.times import ago, duration, local, size, until
 from sched_cli.render.why import reasons, shorten
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from rich.table import Table
     from rich.text import Text
 
     from sched_cli.looking import Sight
@@ -37,9 +36,6 @@ _STATUS_STYLES = {
 }
 _VALUE_LIMIT = 200
 _SHOWN_REASONS = 5
-# The columns behind ids and types, the longest of their kind, and the gaps.
-_REST_WIDTH = 17 + 14 + 10 + 6 + 5 * 2
-_NARROWEST_ID = 16
 
 
 def status_text(status: WorkflowStatus) -> Text:
@@ -49,44 +45,39 @@ def status_text(status: WorkflowStatus) -> Text:
     return Text(status.value, style=_STATUS_STYLES.get(status.value, ""))
 
 
-def workflow_table(runs: Sequence[WorkflowInfo], now: datetime, width: int) -> Table:
-    """A list of runs, one a line that is at most `width` wide: ids and types that are
-    too long lose their middle, since their ends tell them apart."""
-    rest = _REST_WIDTH + max((len(run.workflow_type) for run in runs), default=0)
-    id_width = max(_NARROWEST_ID, width - rest)
-    table = plain_table("ID", "TYPE", "STATUS", "STARTED", "TOOK", "EVENTS")
-    table.columns[-1].justify = "right"
+def workflow_table(runs: Sequence[WorkflowInfo], now: datetime) -> FittedTable:
+    """A list of runs, one a line."""
+    table = FittedTable(
+        Column(title="ID", cut=Cut.MIDDLE, least=16, share=2),
+        Column(title="TYPE", cut=Cut.MIDDLE, least=12),
+        Column(title="STATUS"),
+        Column(title="STARTED"),
+        Column(title="TOOK", weight=1),
+        Column(title="EVENTS", right=True, weight=2),
+    )
     for run in runs:
-        took = duration(run.close_time - run.start_time) if run.close_time else ""
-        table.add_row(
-            cut_middle(run.workflow_id, id_width),
+        table.add(
+            run.workflow_id,
             run.workflow_type,
-            status_text(run.status),
+            _status(run.status),
             ago(run.start_time, now),
-            took,
+            duration(run.close_time - run.start_time) if run.close_time else "",
             str(run.history_length),
         )
     return table
 
 
-def count_table(count: WorkflowCount) -> Table:
+def count_table(count: WorkflowCount) -> FittedTable:
     """How many, by status, and in all."""
-    table = plain_table("STATUS", "WORKFLOWS")
-    table.columns[-1].justify = "right"
+    table = FittedTable(Column(title="STATUS"), Column(title="WORKFLOWS", right=True))
     for status, number in count.by_status.items():
-        table.add_row(status_text(status), str(number))
-    table.add_row("total", str(count.total))
+        table.add(_status(status), str(number))
+    table.add("total", str(count.total))
     return table
 
 
-def plain_table(*titles: str) -> Table:
-    """Columns with two spaces between them, no lines: good to read, to copy and to cut."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title in titles:
-        table.add_column(title, no_wrap=True)
-    return table
+def _status(status: WorkflowStatus) -> tuple[str, str]:
+    return status.value, _STATUS_STYLES.get(status.value, "")
 
 
 def sight_object(sight: Sight, now: datetime) -> dict[str, Any]:

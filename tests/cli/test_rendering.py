@@ -378,7 +378,7 @@ def test_a_list_fits_the_terminal_and_keeps_both_ends_of_ids(width: int) -> None
     runs = [info(workflow_id=long), info(status=WorkflowStatus.CONTINUED_AS_NEW)]
     console = Console(width=width)
     with console.capture() as shown:
-        console.print(workflow_table(runs, NOW, width))
+        console.print(workflow_table(runs, NOW))
     lines = shown.get().splitlines()
     assert len(lines) == 3
     assert max(map(len, lines)) <= width

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from sched_cli.render.timeline import cut_middle, timeline_lines
+from sched_cli.render.cells import cut_middle
+from sched_cli.render.timeline import timeline_lines
 from sched_cli.timeline import Timeline
 from tests.cli.test_rendering import description
 from tests.cli.test_timeline import STARTED, at, history

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from sched_cli.commands.workflow import asking, changing, copying, following, reading, starting
+from sched_cli.commands.workflow import (
+    asking,
+    changing,
+    copying,
+    following,
+    reading,
+    showing,
+    starting,
+)
 
 
 def build_commands() -> typer.Typer:
@@ -19,7 +27,7 @@ def build_commands() -> typer.Typer:
     app.command("result")(following.result)
     app.command("list")(reading.list_workflows)
     app.command("count")(reading.count)
-    app.command("show")(reading.show)
+    app.command("show")(showing.show)
     app.command("history")(following.history)
     app.command("query")(asking.query)
     app.command("stack")(asking.stack)

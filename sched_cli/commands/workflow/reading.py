@@ -1,4 +1,4 @@
-"""`sched workflow list | count | show`: how things stand."""
+"""`sched workflow list | count`: how things stand."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import typer
 from sched_cli import completion
 from sched_cli.options import (
     DEFAULT_ENGINE,
+    DEFAULT_INTERVAL,
     EngineOption,
+    IntervalOption,
     OutputFormat,
     OutputOption,
-    WorkflowIdArgument,
+    WatchOption,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
     from datetime import datetime
     from typing import TypedDict
 
-    from sched_cli.looking import Sight
-    from sched_cli.timeline import Timeline
+    from rich.console import RenderableType
+
     from sched_sdk._client import Client
     from sched_sdk._client.models import WorkflowCount, WorkflowInfo
 
@@ -43,6 +46,8 @@ _STATUSES = (
     "TIMED_OUT",
     "CONTINUED_AS_NEW",
 )
+
+NO_WORKFLOWS = "There are no such workflows."
 
 StatusOption = Annotated[
     list[str] | None,
@@ -105,6 +110,8 @@ def list_workflows(
     limit: Annotated[
         int, typer.Option("--limit", min=1, envvar="SCHED_LIMIT", help="How many at most.")
     ] = 20,
+    watch: WatchOption = False,
+    interval: IntervalOption = DEFAULT_INTERVAL,
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
@@ -118,6 +125,9 @@ def list_workflows(
         runs = [run async for run in client.list_workflows(**filters, limit=limit + 1)]
         return runs, client.cluster_time()
 
+    if watch:
+        _watch_list(read, limit, output, interval, engine)
+        return
     found, now = with_client(engine, read)
     _print_list(found[:limit], output, now)
     if len(found) > limit:
@@ -128,68 +138,68 @@ def list_workflows(
         )
 
 
+def _watch_list(
+    read: Callable[[Client], Awaitable[tuple[list[WorkflowInfo], datetime]]],
+    limit: int,
+    output: OutputFormat,
+    interval: str,
+    engine: str,
+) -> None:
+    from sched_cli.render.workflows import workflow_table
+    from sched_cli.watching import Engine, Subject, watch
+
+    def draw(seen: tuple[list[WorkflowInfo], datetime], _: int) -> Iterable[RenderableType]:
+        runs, now = seen
+        yield workflow_table(runs[:limit], now) if runs else NO_WORKFLOWS
+        if len(runs) > limit:
+            yield "There are more."
+
+    def values(seen: tuple[list[WorkflowInfo], datetime]) -> dict[str, WorkflowInfo]:
+        # The oldest first, as they came.
+        return {run.run_id: run for run in reversed(seen[0][:limit])}
+
+    connection = Engine(engine)
+    subject = Subject(look=lambda: connection.ask(read), draw=draw, values=values)
+    watch(subject, output, interval, connection)
+
+
 def count(
     status: StatusOption = None,
     workflow_type: TypeOption = None,
     task_queue: FilterQueueOption = None,
     id_prefix: IdPrefixOption = None,
     build: BuildOption = None,
+    watch: WatchOption = False,
+    interval: IntervalOption = DEFAULT_INTERVAL,
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Count workflows by status."""
     from sched_cli.connection import with_client
+    from sched_cli.render import console, plain
+    from sched_cli.render.workflows import count_table
 
     filters = filters_of(status, workflow_type, task_queue, id_prefix, build)
 
     async def read(client: Client) -> WorkflowCount:
         return await client.count_workflows(**filters)
 
+    if watch:
+        from sched_cli import watching
+
+        connection = watching.Engine(engine)
+        subject = watching.Subject(
+            look=lambda: connection.ask(read),
+            draw=lambda counted, _: [count_table(counted)],
+            values=lambda counted: {"": counted},
+        )
+        watching.watch(subject, output, interval, connection)
+        return
     counted = with_client(engine, read)
     if output is OutputFormat.TABLE:
-        from sched_cli.render import console
-        from sched_cli.render.workflows import count_table
-
         console.data().print(count_table(counted))
     else:
-        _print_object(counted, output)
-
-
-def show(
-    workflow_id: WorkflowIdArgument,
-    output: OutputOption = OutputFormat.TABLE,
-    engine: EngineOption = DEFAULT_ENGINE,
-) -> None:
-    """Show one workflow: how it stands, what it waits for, how it ended."""
-    from sched_cli.connection import on_workflow, with_client
-    from sched_cli.looking import look, read_timeline
-
-    async def read(client: Client) -> tuple[Sight, Timeline | None]:
-        sight = await on_workflow(client, workflow_id, lambda found: look(client.workflow(found)))
-        if output is not OutputFormat.TABLE:
-            return sight, None
-        return sight, await read_timeline(client, sight.description)
-
-    sight, timeline = with_client(engine, read)
-    now = sight.now
-    if output is not OutputFormat.TABLE:
-        from sched_cli.render.workflows import sight_object
-
-        _print_object(sight_object(sight, now), output)
-        return
-    from sched_cli.render import console
-    from sched_cli.render.timeline import timeline_lines
-    from sched_cli.render.workflows import description_lines
-
-    out = console.data()
-    for line in description_lines(sight.description, now, sight):
-        out.print(line)
-    if timeline is not None:
-        drawn = list(timeline_lines(timeline, sight.description, now, out.width))
-        if drawn:
-            out.print()
-        for line in drawn:
-            out.print(line, no_wrap=True)
+        plain.print_value(counted, output)
 
 
 def filters_of(
@@ -233,16 +243,6 @@ def _print_list(runs: list[WorkflowInfo], output: OutputFormat, now: datetime) -
         from sched_cli.render.workflows import workflow_table
 
         if runs:
-            out = console.data()
-            out.print(workflow_table(runs, now, out.width))
+            console.data().print(workflow_table(runs, now))
         else:
-            console.hint("There are no such workflows.")
-
-
-def _print_object(value: object, output: OutputFormat) -> None:
-    from sched_cli.render import plain
-
-    if output is OutputFormat.JSON:
-        plain.print_json(value)
-    else:
-        plain.print_json_line(value)
+            console.hint(NO_WORKFLOWS)
