@@ -17,7 +17,7 @@ from sched_cli.render import console
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from sched_cli.reload.on_break import OnBreak
+    from sched_cli.dev_worker import DevWorker
     from sched_cli.reload.supervisor import Supervisor
     from sched_server import EngineServer
 
@@ -38,13 +38,9 @@ class DevServer:
     port: int
     metrics_port: int | None
     """None: the usual one, or a free one if that is taken."""
-    targets: tuple[str, ...]
-    task_queue: str
-    grace_s: float
-    on_break: OnBreak
+    worker: DevWorker
     otlp_endpoint: str = ""
     """Empty: no spans."""
-    check_determinism: bool = True
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM.
@@ -53,16 +49,14 @@ class DevServer:
         """
         logs.set_up(default_level="warning")
         with loops.stop_on_signals() as stop:
-            if self.targets:
-                from sched_cli.targets import find_targets
-
-                find_targets(self.targets)  # a wrong name is said before anything starts
+            self.worker.check()
             check_host(self.host)
             engine = await self._start_engine()
             supervisor = None
             try:
                 self._say_what_serves(engine)
-                supervisor = self._start_worker(engine.address) if self.targets else None
+                engine_option = self._engine_option(engine.address)
+                supervisor = self.worker.start(engine.address, engine_option=engine_option)
                 await _first_of(stop.wait(), engine.wait())
             finally:
                 await stop.carry_out(
@@ -93,25 +87,6 @@ class DevServer:
             raise CliError(str(error)) from error
         return server
 
-    def _start_worker(self, address: str) -> Supervisor:
-        from sched_cli.reload.protocol import WorkerOptions
-        from sched_cli.reload.supervisor import Supervisor
-        from sched_cli.render.worker_news import WorkerNews
-
-        engine = self._engine_option(address)
-        options = WorkerOptions(
-            self.targets,
-            address,
-            self.task_queue,
-            self.grace_s,
-            otlp_endpoint=self.otlp_endpoint,
-            check_determinism=self.check_determinism,
-        )
-        next_step = f"sched workflow start {{name}} --input VALUE --wait{engine}"
-        supervisor = Supervisor(options, WorkerNews(next_step=next_step), on_break=self.on_break)
-        supervisor.start()
-        return supervisor
-
     def _say_what_serves(self, engine: EngineServer) -> None:
         address = engine.address
         state = "in memory, forgotten at the end" if self.database == MEMORY else self.database
@@ -122,7 +97,7 @@ class DevServer:
         console.labelled("metrics", f"{engine.metrics_url}{note}")
         if self.otlp_endpoint:
             console.labelled("spans", f"to {self.otlp_endpoint}")
-        if not self.targets:
+        if not self.worker.targets:
             console.labelled("next", f"sched worker app.py --reload{self._engine_option(address)}")
 
     def _engine_option(self, address: str) -> str:

@@ -61,9 +61,18 @@ def dev(
 ) -> None:
     """Run an engine on SQLite, and with APP also a worker that reloads."""
     from sched_cli import loops
+    from sched_cli.dev_worker import DevWorker
     from sched_cli.tracing import checked_endpoint
 
     checked_endpoint(otlp_endpoint)
+    worker = DevWorker(
+        targets=tuple(app or ()),
+        task_queue=task_queue,
+        grace_s=grace,
+        on_break=on_break,
+        otlp_endpoint=otlp_endpoint,
+        check_determinism=check_determinism,
+    )
     if ha:
         if db != DEFAULT_DATABASE:
             raise UsageError("--ha keeps its state in Postgres, below .sched; it takes no --db.")
@@ -71,16 +80,7 @@ def dev(
             raise UsageError("--ha shows a takeover, without metrics; it takes no --metrics-port.")
         from sched_cli.ha.dev_cluster import DevCluster
 
-        cluster = DevCluster(
-            host=host,
-            port=port,
-            targets=tuple(app or ()),
-            task_queue=task_queue,
-            grace_s=grace,
-            on_break=on_break,
-            otlp_endpoint=otlp_endpoint,
-            check_determinism=check_determinism,
-        )
+        cluster = DevCluster(host=host, port=port, worker=worker, otlp_endpoint=otlp_endpoint)
         loops.run(cluster.run())
         return
     from sched_cli.dev_server import DevServer
@@ -90,11 +90,7 @@ def dev(
         host=host,
         port=port,
         metrics_port=metrics_port,
-        targets=tuple(app or ()),
-        task_queue=task_queue,
-        grace_s=grace,
-        on_break=on_break,
+        worker=worker,
         otlp_endpoint=otlp_endpoint,
-        check_determinism=check_determinism,
     )
     loops.run(server.run())

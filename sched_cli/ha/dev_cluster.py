@@ -19,13 +19,14 @@ from sched_cli.ha.protocol import EngineOptions, ServersReport
 from sched_cli.ha.servers import check_wheels, data_folder
 from sched_cli.hosts import check_host
 from sched_cli.reload.process import ChildProcess
-from sched_cli.reload.supervisor import Supervisor, ending
+from sched_cli.reload.supervisor import ending
 from sched_cli.render import console
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
-    from sched_cli.reload.on_break import OnBreak
+    from sched_cli.dev_worker import DevWorker
+    from sched_cli.reload.supervisor import Supervisor
 
 STATE = Path(".sched") / "ha"
 _LAST_PORT = 65_535
@@ -38,13 +39,9 @@ class DevCluster:
     host: str
     port: int
     """Of the first engine; the second has the next one. 0: two free ones."""
-    targets: tuple[str, ...]
-    task_queue: str
-    grace_s: float
-    on_break: OnBreak
+    worker: DevWorker
     otlp_endpoint: str = ""
     """Empty: no spans."""
-    check_determinism: bool = True
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM.
@@ -54,10 +51,7 @@ class DevCluster:
         check_wheels()
         logs.set_up(default_level="warning")
         with loops.stop_on_signals() as stop:
-            if self.targets:
-                from sched_cli.targets import find_targets
-
-                find_targets(self.targets)  # a wrong name is said before anything starts
+            self.worker.check()
             check_host(self.host)
             ports = self._ports()
             _make_state()
@@ -83,29 +77,12 @@ class DevCluster:
         engines.start()
         try:
             await engines.led()
-            if self.targets:
-                worker = self._start_worker(engines.addresses)
+            engine_option = f" --engine {engines.addresses}"
+            worker = self.worker.start(engines.addresses, engine_option=engine_option)
             await servers.ended()
         finally:
             stops = [engines.stop(), *([worker.stop(gently=False)] if worker else [])]
             await asyncio.gather(*stops)
-
-    def _start_worker(self, addresses: str) -> Supervisor:
-        from sched_cli.reload.protocol import WorkerOptions
-        from sched_cli.render.worker_news import WorkerNews
-
-        options = WorkerOptions(
-            self.targets,
-            addresses,
-            self.task_queue,
-            self.grace_s,
-            otlp_endpoint=self.otlp_endpoint,
-            check_determinism=self.check_determinism,
-        )
-        next_step = f"sched workflow start {{name}} --input VALUE --wait --engine {addresses}"
-        supervisor = Supervisor(options, WorkerNews(next_step=next_step), on_break=self.on_break)
-        supervisor.start()
-        return supervisor
 
     def _ports(self) -> tuple[int, int]:
         if self.port == _LAST_PORT:
