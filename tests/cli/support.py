@@ -133,12 +133,10 @@ class Running:
             assert self.process.poll() is None, f"ended without {pattern!r}:\n{self.output}"
             time.sleep(0.01)
 
-    def interrupt_like_a_terminal(self) -> float:
-        """Ctrl-C: SIGINT to every process of the group. Returns the seconds until it ended."""
-        started = time.monotonic()
+    def interrupt_like_a_terminal(self) -> None:
+        """Ctrl-C: SIGINT to every process of the group; waits for its end."""
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(timeout=DEADLINE_S)
-        return time.monotonic() - started
 
     def children(self) -> list[int]:
         """The process ids of its direct children."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -155,9 +154,7 @@ def test_a_postgres_that_is_away(
         postgres_server.stop()
         try:
             for engine in engines:
-                began = time.monotonic()
                 done = ask(engine)
-                assert time.monotonic() - began < 3
                 assert done.returncode == 0, done.stderr
                 assert "\n            not connected: " in done.stdout
                 assert "Workflows   unknown while the store does not answer" in done.stdout

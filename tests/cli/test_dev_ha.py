@@ -87,7 +87,7 @@ def test_ctrl_c_ends_everything_and_the_state_stays(cluster: Running, tmp_path: 
     assert not sched("workflow", "start", "Waits", "--id", "w", "--engine", engines).returncode
     processes = descendants(cluster.process.pid)
     assert len(processes) > 5
-    assert cluster.interrupt_like_a_terminal() < 4
+    cluster.interrupt_like_a_terminal()
     assert cluster.process.returncode == 0
     assert not any(map(is_alive, processes))
     assert "Traceback" not in cluster.output

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import grpc
@@ -18,7 +17,7 @@ import pytest
 from sched_sdk.api.v1 import workflow_service_pb2, workflow_service_pb2_grpc
 from sched_server.store.migration import load_migrations, migrations_directory
 from tests.cli.engines import address_of, start_engine
-from tests.cli.support import Running, sched, sched_in_process, start_dev
+from tests.cli.support import DEADLINE_S, Running, sched, sched_in_process, start_dev
 from tests.queue.redis_server import free_port
 
 if TYPE_CHECKING:
@@ -64,12 +63,11 @@ def test_it_says_what_serves_and_runs_workflows(postgres_database: str, tmp_path
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it(postgres_database: str, tmp_path: Path, number: signal.Signals) -> None:
-    with start_engine(tmp_path, postgres_database) as engine:
+    with start_engine(tmp_path, postgres_database, "--grace", "60") as engine:
         engine.wait_for("leads, epoch")
-        started = time.monotonic()
         os.kill(engine.process.pid, number)
-        assert engine.process.wait(timeout=10) == 0
-        assert time.monotonic() - started < 4, "nothing was under way that it could wait for"
+        # Nothing was under way that it could wait for.
+        assert engine.process.wait(timeout=DEADLINE_S) == 0
     assert "Traceback" not in engine.output
     assert "role    stands by" not in engine.output
 
@@ -97,10 +95,8 @@ def test_a_second_signal_ends_the_grace(
             os.kill(leader.process.pid, signal.SIGTERM)
             with pytest.raises(subprocess.TimeoutExpired):
                 leader.process.wait(timeout=1)
-            began = time.monotonic()
             os.kill(leader.process.pid, number)
-            assert leader.process.wait(timeout=10) == 0
-            assert time.monotonic() - began < 4
+            assert leader.process.wait(timeout=DEADLINE_S) == 0
             assert waiting.exception() is not None
         other.wait_for("leads, epoch")
     assert "asked again to stop" in leader.output
@@ -171,7 +167,7 @@ def test_a_postgres_that_comes_late_is_waited_for(
 def test_a_signal_ends_the_wait_for_postgres(tmp_path: Path) -> None:
     with start_engine(tmp_path, "postgresql://127.0.0.1:1/orders", "--wait", "60") as engine:
         engine.wait_for("Trying again for")
-        assert engine.interrupt_like_a_terminal() < 3
+        engine.interrupt_like_a_terminal()
         assert engine.process.returncode == 0
     assert "Traceback" not in engine.output
 

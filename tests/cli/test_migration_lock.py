@@ -57,6 +57,6 @@ def test_it_gives_up_with_the_next_step(postgres_database: str) -> None:
 def test_a_signal_ends_the_wait(postgres_database: str, tmp_path: Path) -> None:
     with held(postgres_database), start_engine(tmp_path, postgres_database) as engine:
         engine.wait_for("is being migrated by session")
-        assert engine.interrupt_like_a_terminal() < 3
+        engine.interrupt_like_a_terminal()
         assert engine.process.returncode == 0
     assert "Traceback" not in engine.output

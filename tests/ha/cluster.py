@@ -148,6 +148,11 @@ class HaCluster:
             )
             return len(await cursor.fetchall())
 
+    def leaders_deposed(self) -> bool:
+        """A standby waited until a leader had been silent for too long: it did not
+        take over at once."""
+        return any("ending the session of" in engine.log for engine in self.engines)
+
     async def terminate(self, member: Member) -> float:
         """SIGTERM, and wait until it is gone. Returns how many seconds that took."""
         process, member.process = member.process, None

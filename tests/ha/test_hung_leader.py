@@ -59,6 +59,7 @@ async def test_a_frozen_leader_comes_back_as_a_zombie(make_cluster: MakeCluster)
         assert not [run async for run in client.list_workflows(id_prefix="of the zombie")]
         assert await cluster.leader() == heir
         await _assert_fenced(cluster, epoch)
+    assert cluster.leaders_deposed()
     assert "lost the leadership" in cluster.engines[zombie].log
 
 

@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from tests.ha.conftest import MakeCluster
     from tests.servers.postgres import PostgresServer
 
-# A standby that had to wait until the leader was silent for too long would need
-# more than this.
-AT_ONCE_S = 2.5
-
 
 async def test_three_leaders_are_killed(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(workers=3)
@@ -28,8 +24,8 @@ async def test_three_leaders_are_killed(make_cluster: MakeCluster) -> None:
             cluster.engines[leader].kill()
             taken = await next_workflow(client)
             print(f"killed: {taken:.3f} s to the end of the next workflow")
-            assert taken < AT_ONCE_S
             cluster.engines[leader].start()
+    assert not cluster.leaders_deposed()
 
 
 async def test_the_session_of_the_lock_is_ended(make_cluster: MakeCluster) -> None:
@@ -45,10 +41,10 @@ async def test_the_session_of_the_lock_is_ended(make_cluster: MakeCluster) -> No
         await next_workflow(client)
         taken = time.monotonic() - began
         print(f"lock session ended: {taken:.3f} s to the end of the next workflow")
-        assert taken < AT_ONCE_S
         assert await cluster.epoch() == epoch + 1
         await cluster.stands_by(leader)
     assert "lost the leadership" in cluster.engines[leader].log
+    assert not cluster.leaders_deposed()
 
 
 async def test_a_standby_starts_while_another_takes_over(make_cluster: MakeCluster) -> None:
@@ -61,12 +57,13 @@ async def test_a_standby_starts_while_another_takes_over(make_cluster: MakeClust
         await cluster.stands_by(1 - leader)
         third.start()  # about when it campaigns, the leader is gone
         cluster.engines[leader].kill()
-        assert await next_workflow(client) < AT_ONCE_S
+        await next_workflow(client)
         assert await cluster.leader() == 1 - leader
         await cluster.stands_by(2)
         cluster.engines[1 - leader].kill()
-        assert await next_workflow(client) < AT_ONCE_S
+        await next_workflow(client)
         assert await cluster.leader() == 2
+    assert not cluster.leaders_deposed()
 
 
 async def test_postgres_is_killed(make_cluster: MakeCluster, ha_postgres: PostgresServer) -> None:

@@ -1,4 +1,6 @@
-"""An engine that does nothing but lead: python -m tests.leadership.candidate DSN SCHEMA NAME
+"""An engine that does nothing but lead:
+
+    python -m tests.leadership.candidate DSN SCHEMA NAME LEASE_SECONDS
 
 It says what happens on stdout, a line each. On SIGCONT it writes at once, as an
 engine would that was frozen in the middle of its work.
@@ -20,10 +22,10 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-async def main(dsn: str, schema: str, name: str) -> None:
+async def main(dsn: str, schema: str, name: str, lease_s: str) -> None:
     store = PostgresStore(dsn, schema=schema)
     await store.open()
-    leadership = PostgresLeadership(dsn, address=name, schema=schema)
+    leadership = PostgresLeadership(dsn, address=name, schema=schema, lease_s=float(lease_s))
     say("stands")
     await leadership.campaign()
     lease = await store.acquire(0, name)

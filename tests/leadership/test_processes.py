@@ -35,14 +35,16 @@ class Candidate:
 
 
 @pytest.fixture
-async def pair(postgres_dsn: str, postgres_schema: str) -> AsyncIterator[tuple[Candidate, ...]]:
-    """A leader, and one that waits."""
+async def pair(
+    postgres_dsn: str, postgres_schema: str, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[Candidate, ...]]:
+    """A leader, and one that waits; the parameter is their lease in seconds."""
     await migrate_database(postgres_dsn, schema=postgres_schema)
     candidates: list[Candidate] = []
     for name in ("a:1", "b:2"):
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.leadership.candidate"),
-            *(postgres_dsn, postgres_schema, name),
+            *(postgres_dsn, postgres_schema, name, str(request.param)),
             stdout=asyncio.subprocess.PIPE,
         )
         candidates.append(Candidate(process))
@@ -56,6 +58,7 @@ async def pair(postgres_dsn: str, postgres_schema: str) -> AsyncIterator[tuple[C
         await candidate.process.communicate()
 
 
+@pytest.mark.parametrize("pair", [60.0], indirect=True)
 async def test_a_killed_leader_is_followed_at_once(
     pair: tuple[Candidate, Candidate], postgres_dsn: str, postgres_schema: str
 ) -> None:
@@ -67,14 +70,13 @@ async def test_a_killed_leader_is_followed_at_once(
 
     await until(second_waits)
     await observer.resign()
-    began = time.monotonic()
     first.send(signal.SIGKILL)
+    # The session's end hands the lock on; nobody waits until the leader's row has
+    # been silent for the length of its lease.
     await second.says("leads 2")
-    # Some 15 ms on an idle machine. The session's end hands the lock on; nobody waits
-    # until the leader's row has been silent for three seconds.
-    assert time.monotonic() - began < 2.5
 
 
+@pytest.mark.parametrize("pair", [3.0], indirect=True)
 async def test_a_frozen_leader_is_followed_and_cannot_write_when_it_thaws(
     pair: tuple[Candidate, Candidate], postgres_dsn: str, postgres_schema: str
 ) -> None:
@@ -82,8 +84,7 @@ async def test_a_frozen_leader_is_followed_and_cannot_write_when_it_thaws(
     began = time.monotonic()
     first.send(signal.SIGSTOP)
     await second.says("leads 2")
-    took_s = time.monotonic() - began
-    assert 2.5 < took_s < 5
+    assert time.monotonic() - began > 2.5, "less than a lease and a renewal"
 
     first.send(signal.SIGCONT)
     said = {await first.says(""), await first.says(""), await first.says("")}

@@ -42,8 +42,12 @@ MakeRedisQueue = Callable[..., RedisTaskQueue]
 
 
 @pytest.fixture
-async def make_redis_queue(prefix: str) -> AsyncIterator[MakeRedisQueue]:
-    """Queues that are quick to notice; closed at the end."""
+async def make_redis_queue(
+    prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[MakeRedisQueue]:
+    """Queues that are quick to notice, and open once the first try to connect is
+    over, on the busiest machine; closed at the end."""
+    monkeypatch.setattr("sched_server.queue.redis.adapter._OPEN_WAIT_S", 10.0)
     made: list[RedisTaskQueue] = []
 
     def make(url: str, **options: float) -> RedisTaskQueue:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -18,9 +17,9 @@ from tests.queue.redis_server import RedisServer, SickProxy, free_port
 from tests.queue.test_redis import until
 
 PATIENCE_S = 15.0
-# A timeout of the queue (0.5 s in these tests) for what is under way and one
-# for what had gathered behind it, and something for a busy machine.
-LONGEST_CALL_S = 2.0
+# The queue gives Redis up after half a second here. A call that waited for Redis
+# would need longer than even a busy machine does.
+LONGEST_CALL_S = 10.0
 
 
 class Traffic:
@@ -32,14 +31,14 @@ class Traffic:
         self.published: set[QueuedTask] = set()
         self.taken: set[QueuedTask] = set()
         self.losses = 0
-        self.longest_call_s = 0.0
         self._told: dict[TaskKey, asyncio.Event] = {
             EMAILS: asyncio.Event(),
             REPORTS: asyncio.Event(),
         }
 
     async def open(self) -> None:
-        await self.queue.open(lambda key: self._told[key].set(), self._lost)
+        async with asyncio.timeout(LONGEST_CALL_S):
+            await self.queue.open(lambda key: self._told[key].set(), self._lost)
 
     def _lost(self) -> None:
         self.losses += 1
@@ -47,9 +46,8 @@ class Traffic:
     async def publish(self, first: int, last: int) -> None:
         tasks = [queued(number, key) for number in range(first, last) for key in self._told]
         self.published |= set(tasks)
-        started = time.monotonic()
-        overflow = await self.queue.publish(tasks)
-        self._note(started)
+        async with asyncio.timeout(LONGEST_CALL_S):
+            overflow = await self.queue.publish(tasks)
         assert list(overflow) == []
 
     async def produce(self, tasks: int, *, batch: int = 8) -> None:
@@ -63,18 +61,13 @@ class Traffic:
             await self._told[key].wait()
             self._told[key].clear()
             while True:
-                started = time.monotonic()
-                batch = await self.queue.take(key, 5)
-                self._note(started)
+                async with asyncio.timeout(LONGEST_CALL_S):
+                    batch = await self.queue.take(key, 5)
                 if not batch:
                     break
                 self.taken |= set(batch)
-                started = time.monotonic()
-                await self.queue.finish(batch)
-                self._note(started)
-
-    def _note(self, started: float) -> None:
-        self.longest_call_s = max(self.longest_call_s, time.monotonic() - started)
+                async with asyncio.timeout(LONGEST_CALL_S):
+                    await self.queue.finish(batch)
 
     async def all_taken(self) -> None:
         async with asyncio.timeout(PATIENCE_S):
@@ -120,7 +113,6 @@ async def test_redis_killed_and_restarted_empty_in_the_middle_of_traffic(
         await until(lambda: queue.status().connected)
         assert traffic.losses == 2
         assert queue.status().last_error == ""
-        assert traffic.longest_call_s < LONGEST_CALL_S
 
 
 async def test_what_waited_in_a_redis_that_died_can_be_taken_at_once(
@@ -158,9 +150,7 @@ async def test_unreachable_at_the_start_and_used_when_it_comes(
 ) -> None:
     server = RedisServer()
     queue = make_redis_queue(server.url)
-    started = time.monotonic()
     async with Traffic(queue) as traffic:
-        assert time.monotonic() - started < LONGEST_CALL_S
         await traffic.publish(0, 50)
         await traffic.all_taken()
         assert not queue.status().connected
@@ -271,7 +261,6 @@ async def test_answers_that_never_come(
         await traffic.all_taken()
         assert not queue.status().connected
         assert queue.status().last_error == "no answer in time"
-        assert traffic.longest_call_s < LONGEST_CALL_S
         proxy.mode = "pass"
         await until(lambda: queue.status().connected)
         await traffic.publish(400, 420)
@@ -293,7 +282,6 @@ async def test_a_frozen_redis_is_given_up_and_taken_back(
             own_server.thaw()
         await until(lambda: queue.status().connected)
         assert traffic.losses == 0
-        assert traffic.longest_call_s < LONGEST_CALL_S
 
 
 async def test_closing_does_not_wait_for_a_frozen_redis(
