@@ -102,6 +102,12 @@ class TimerService:
         else:
             self._put(key, due_us)
 
+    def restore(self, run_key: int, kind: int, seq: int, due_us: int) -> None:
+        """Such a row was read a while ago. What is known of its key may be newer, or
+        was put off, or has a grace; so it stands."""
+        if (run_key, kind, seq) not in self._due:
+            self.set(run_key, kind, seq, due_us)
+
     def put_off(self, run_key: int, kind: int, seq: int, due_us: int) -> None:
         """It came too early. Its row, which is not rewritten, lies behind the
         window, so it stays in memory however late it is."""
@@ -133,9 +139,7 @@ class TimerService:
                 due = row.due_us
                 if recovering_grace_us and due < now and row.kind in _ATTEMPT_LIMITS:
                     due = now + recovering_grace_us
-                key = (row.run_key, row.kind, row.seq)
-                if key not in self._due:
-                    self.set(*key, due)
+                self.restore(row.run_key, row.kind, row.seq, due)
             if len(rows) < PAGE:
                 return
             after = rows[-1]

@@ -89,7 +89,7 @@ class Revivals:
                         group.tracing.closed(execution.state)
                     return None
                 for row in await group.store.read_timers(run_key):
-                    group.timers.set(run_key, row.kind, row.seq, row.due_us)
+                    group.timers.restore(run_key, row.kind, row.seq, row.due_us)
             except StoreError as error:
                 logger.warning("run %d could not be reloaded, trying again: %s", run_key, error)
                 await asyncio.sleep(0.5)

@@ -11,6 +11,7 @@ from sched_sdk.api.v1 import common_pb2
 from sched_sdk.api.v1 import worker_service_pb2 as pb
 from sched_sdk.api.v1 import workflow_service_pb2 as client_pb
 from sched_server.cache import SLICE_EVENTS
+from sched_server.errors import Unavailable
 
 from .harness import (
     BOOM,
@@ -23,6 +24,7 @@ from .harness import (
     schedule,
     sleep,
     step,
+    unavailable,
     within,
 )
 
@@ -123,6 +125,31 @@ async def test_a_close_that_the_dead_engine_took_is_acknowledged(engines: Engine
         worker = engine.worker("w", first=pb.WorkerFrame(segments=[segment]))
 
         assert (await within(worker.acks.get())).outcome == ACCEPTED
+
+
+async def test_a_failed_commit_does_not_end_the_grace_of_an_attempt(tmp_path: Path) -> None:
+    """The time limit of an attempt has passed while nobody led. Its worker may report
+    all the same; also if the run is read anew meanwhile, with its rows of timers."""
+    engines = Engines(tmp_path / "sched.db", activity_grace_s=30.0)
+    async with engines.running() as engine:
+        worker = engine.worker("w")
+        await engine.start()
+        await worker.answer(await worker.task(), schedule(1, start_to_close_us=60_000_000))
+        task = await worker.activity()
+        await engine.store.advance_clock(0, engine.group.epoch, 3_600_000_000)
+        await engine.kill()
+
+    async with engines.running() as engine:
+        engine.store.faults.append(unavailable)
+        with pytest.raises(Unavailable):
+            await engine.signal()
+        await engine.quiet()
+        await engine.signal()
+        report = pb.WorkerFrame(activity_reports=[activity_report(task, result=RESULT)])
+        worker = engine.worker("w", first=report)
+
+        assert await within(worker.activity_acks.get()) == task.dispatch
+        assert "ActivityRetryScheduled" not in await engine.history(), "it did not time out"
 
 
 async def test_timers_fire_though_their_engine_died(engines: Engines) -> None:

@@ -106,8 +106,9 @@ BUGS = (
     Mutant(
         "overdue timers are forgotten on recovery",
         "sched_server/timers.py",
-        "                if key not in self._due:\n",
-        "                if key not in self._due and row.due_us > now:\n",
+        "                self.restore(row.run_key, row.kind, row.seq, due)\n",
+        "                if row.due_us > now:\n"
+        "                    self.restore(row.run_key, row.kind, row.seq, due)\n",
     ),
     Mutant(
         "activities of absent workers are forgotten on recovery",
