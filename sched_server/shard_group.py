@@ -397,7 +397,7 @@ class ShardGroup:
     # ------------------------------------------------------------ due
 
     async def _fire(self, run_key: int, kind: TimerKind, seq: int) -> None:
-        if run_key in self._revivals:
+        if self._revivals.hold_back(run_key):
             return  # or it would fire before one that was due earlier; it comes back, too
         execution = await self.load(run_key)
         # Of a term that is over it is left to the next leader, who has its row.

@@ -15,6 +15,7 @@ from sched_server.store.port import StoreError
 if TYPE_CHECKING:
     from sched_server.execution import Execution
     from sched_server.shard_group import ShardGroup
+    from sched_server.store.port import TimerRow
 
 __all__ = ["Revivals", "reconcile", "watch_overdue_tasks"]
 
@@ -56,9 +57,16 @@ class Revivals:
     def __init__(self, group: ShardGroup) -> None:
         self._group = group
         self._under_way: Counter[int] = Counter()
+        self._held_back: set[int] = set()
+        """Runs of which a timer came due since their rows were last asked for."""
 
-    def __contains__(self, run_key: int) -> bool:
-        return run_key in self._under_way
+    def hold_back(self, run_key: int) -> bool:
+        """Whether a timer of the run that is due must wait until the run is back. Then
+        it is read from its row, and set again."""
+        if run_key not in self._under_way:
+            return False
+        self._held_back.add(run_key)
+        return True
 
     def begin(self, run_key: int, *, closing: bool) -> None:
         """`closing`: what failed would have closed it, and perhaps it was written
@@ -73,6 +81,7 @@ class Revivals:
             self._under_way[run_key] -= 1
             if not self._under_way[run_key]:
                 del self._under_way[run_key]
+                self._held_back.discard(run_key)
         if execution is not None:
             self._group.dispatcher.hand_out_waiting(execution)
 
@@ -88,10 +97,19 @@ class Revivals:
                     if closing and group.tracing is not None:
                         group.tracing.closed(execution.state)
                     return None
-                for row in await group.store.read_timers(run_key):
+                for row in await self._timers(run_key):
                     group.timers.restore(run_key, row.kind, row.seq, row.due_us)
             except StoreError as error:
                 logger.warning("run %d could not be reloaded, trying again: %s", run_key, error)
                 await asyncio.sleep(0.5)
             else:
                 return execution
+
+    async def _timers(self, run_key: int) -> list[TimerRow]:
+        """As they are stored. One that a commit has set meanwhile, and that was held
+        back, may be missing in rows that come late; so they are read again."""
+        while True:
+            self._held_back.discard(run_key)
+            rows = await self._group.store.read_timers(run_key)
+            if run_key not in self._held_back:
+                return rows

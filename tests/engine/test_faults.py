@@ -20,6 +20,7 @@ from sched_server.store.port import StoreDataError, StoreUnavailableError
 from sched_server.timers import TimerService
 
 from .harness import (
+    BOOM,
     complete,
     event_names,
     running,
@@ -34,7 +35,7 @@ from .harness import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sched_server.store.port import CommitBatch
+    from sched_server.store.port import CommitBatch, TimerRow
 
     from .harness import LocalWorker
 
@@ -516,3 +517,35 @@ async def test_timers_keep_their_order_when_the_first_cannot_be_read() -> None:
         running_timers.cancel()
 
         assert fired == [1, 2]
+
+
+async def test_a_timer_that_is_set_while_its_run_is_read_anew_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It comes due before the rows of timers are here, which were read without it."""
+    async with running() as engine:
+        worker = engine.worker()
+        await engine.start()
+        retry = common_pb2.RetryPolicy(initial_interval_us=1_000, maximum_attempts=3)
+        await worker.answer(await worker.task(), schedule(1, retry=retry))
+        task = await worker.activity()
+        answers, read_timers = asyncio.Event(), engine.store.read_timers
+        reads: list[int] = []
+
+        async def late(run_key: int) -> list[TimerRow]:
+            rows = await read_timers(run_key)
+            reads.append(len(rows))
+            await answers.wait()
+            return rows
+
+        monkeypatch.setattr(engine.store, "read_timers", late)
+        engine.store.faults.append(unavailable)
+        with pytest.raises(Unavailable):
+            await engine.signal()
+        await until(lambda: reads == [0])
+        worker.report(task, failure=BOOM)
+        await within(worker.activity_acks.get())
+        await until(lambda: not engine.group.timers._due)
+        answers.set()
+
+        assert (await worker.activity()).attempt == 2

@@ -250,7 +250,7 @@ BUGS = (
     Mutant(
         "a timer fires before the one that a failed commit has put off",
         _GROUP,
-        "        if run_key in self._revivals:\n",
+        "        if self._revivals.hold_back(run_key):\n",
         "        if run_key < 0:\n",
     ),
     Mutant(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sched_server.engine import Engine
     from sched_server.leadership.port import Leadership
     from sched_server.queue.port import TaskQueue
+    from tests.sim.plan import Job
     from tests.sim.world import World
 
 _TASK_TIMEOUT_S = 3.0
@@ -230,16 +231,20 @@ class ClientNode(_ClientSide):
 
     connection: EngineConnection | None = None
 
+    @property
+    def _jobs(self) -> list[Job]:
+        return [job for job in self.world.plan.jobs if self.world.client_of(job) is self]
+
     def _forget(self) -> None:
         self.connection = None
+        # What was refused in the life before may be done now: it is not over.
+        self.world.done.difference_update(job.number for job in self._jobs)
 
     async def _run(self, process: Process) -> None:
         connection = self.connection = self._connection(process)
         await connection.open(1e9)
         client = Client(connection, f"{self.name}.{self._lives}")
-        world = self.world
-        jobs = [job for job in world.plan.jobs if world.client_of(job) is self]
-        await asyncio.gather(*(run_job(world, client, job) for job in jobs))
+        await asyncio.gather(*(run_job(self.world, client, job) for job in self._jobs))
         await client.close()
 
     async def stop(self) -> None:
