@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -157,33 +158,40 @@ class MigrationStatus(Struct, frozen=True):
         return [line for line in self.lines if line.state is MigrationState.PENDING]
 
 
-class Migrator(Protocol):
+class Migrator(ABC):
     """Looks after the schema of one store. Every method raises StoreError."""
 
-    description: str
-    """The store for people, without secrets."""
+    def __init__(self, description: str, known: Sequence[Migration]) -> None:
+        self.description = description
+        """The store for people, without secrets."""
+        self._known = known
 
     async def status(self) -> MigrationStatus:
         """Look, without changing anything."""
-        ...
+        return survey_migrations(self._known, await self._applied(), store=self.description)
 
     async def plan(self, target: int | None = None) -> list[MigrationStep]:
         """The steps to version `target` (default: the newest known), without
         taking them. Raises ValueError for a target that does not exist."""
-        ...
+        applied = await self._applied()
+        return plan_migrations(self._known, applied, store=self.description, target=target)
 
+    @abstractmethod
     async def migrate(self, target: int | None = None) -> list[MigrationStep]:
         """Take the steps, each in a transaction, while no other program
         migrates this store. Returns them."""
-        ...
 
+    @abstractmethod
     async def count_rows(self, tables: Sequence[str]) -> dict[str, int]:
         """How many rows each of these tables has."""
-        ...
 
+    @abstractmethod
     async def check_unused(self) -> None:
         """Raises StoreLockedError, which names them, if engines use the store."""
-        ...
+
+    @abstractmethod
+    async def _applied(self) -> list[AppliedMigration]:
+        """What the store says was applied to it, in order."""
 
 
 def migrations_directory(dialect: str) -> Path:

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sched_server.store.migration import (
-    AppliedMigration,
-    MigrationStatus,
-    MigrationStep,
-    Migrator,
-    plan_migrations,
-    survey_migrations,
-)
+from sched_server.store.migration import AppliedMigration, MigrationStep, Migrator
 from sched_server.store.port import StoreLockedError
 from sched_server.store.postgres import schema
 from sched_server.store.postgres import statements as sql
@@ -34,15 +27,7 @@ class PostgresMigrator(Migrator):
     def __init__(self, dsn: str, *, schema_name: str = DEFAULT_SCHEMA) -> None:
         self._dsn = dsn
         self._connector = Connector(dsn, schema=schema_name)
-        self._known = schema.known_migrations()
-        self.description = self._connector.description
-
-    async def status(self) -> MigrationStatus:
-        return survey_migrations(self._known, await self._applied(), store=self.description)
-
-    async def plan(self, target: int | None = None) -> list[MigrationStep]:
-        applied = await self._applied()
-        return plan_migrations(self._known, applied, store=self.description, target=target)
+        super().__init__(self._connector.description, schema.known_migrations())
 
     async def migrate(self, target: int | None = None) -> list[MigrationStep]:
         return await schema.migrate_database(

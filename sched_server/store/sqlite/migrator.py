@@ -6,14 +6,7 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from sched_server.store.migration import (
-    AppliedMigration,
-    MigrationStatus,
-    MigrationStep,
-    Migrator,
-    plan_migrations,
-    survey_migrations,
-)
+from sched_server.store.migration import AppliedMigration, MigrationStep, Migrator
 from sched_server.store.sqlite import schema
 from sched_server.store.sqlite.connection import connect, switch_to_wal
 from sched_server.store.sqlite.failures import end_process, store_error
@@ -32,15 +25,8 @@ class SqliteMigrator(Migrator):
     """`path` need not exist: then nothing is applied, and `migrate` makes it."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(f"sqlite {path}", schema.known_migrations())
         self._path = path.resolve()
-        self._known = schema.known_migrations()
-        self.description = f"sqlite {path}"
-
-    async def status(self) -> MigrationStatus:
-        return survey_migrations(self._known, self._applied(), store=self.description)
-
-    async def plan(self, target: int | None = None) -> list[MigrationStep]:
-        return plan_migrations(self._known, self._applied(), store=self.description, target=target)
 
     async def migrate(self, target: int | None = None) -> list[MigrationStep]:
         with self._translated():
@@ -78,7 +64,7 @@ class SqliteMigrator(Migrator):
             lock.acquire()
             lock.release()
 
-    def _applied(self) -> list[AppliedMigration]:
+    async def _applied(self) -> list[AppliedMigration]:
         if not self._path.exists() or self._path.stat().st_size == 0:
             return []
         with self._translated(), self._reading() as connection:
