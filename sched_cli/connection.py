@@ -12,7 +12,7 @@ from sched_cli.errors import EXIT_UNREACHABLE, CliError, NotFoundError, UsageErr
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sched_sdk._client import Client
+    from sched_sdk._client import Client, WorkflowHandle
 
 ResultT = TypeVar("ResultT")
 
@@ -34,6 +34,24 @@ def with_client(engine: str, use: Callable[[Client], Awaitable[ResultT]]) -> Res
             return await use(client)
 
     return asyncio.run(main())
+
+
+def with_workflow(
+    engine: str,
+    given: str,
+    act: Callable[[WorkflowHandle[object]], Awaitable[ResultT]],
+    *,
+    run_id: str | None = None,
+) -> ResultT:
+    """Connect, call `act` with the workflow that `given` means (see `on_workflow`),
+    disconnect; returns what `act` returned. Raises like both."""
+
+    async def use(client: Client) -> ResultT:
+        return await on_workflow(
+            client, given, lambda found: act(client.workflow(found, run_id=run_id))
+        )
+
+    return with_client(engine, use)
 
 
 async def connect(engine: str, *, retry_timeout: float = 60.0) -> Client:

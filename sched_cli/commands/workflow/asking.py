@@ -17,7 +17,7 @@ from sched_cli.options import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sched_sdk._client import Client
+    from sched_sdk._client import WorkflowHandle
 
 TimeoutOption = Annotated[
     str | None,
@@ -111,7 +111,7 @@ def _ask(
     engine: str, given: str, name: str, inputs: list[Any], timeout: str | None
 ) -> tuple[Any, datetime]:
     """The answer, and when that was by the engine's clock."""
-    from sched_cli.connection import on_workflow, with_client
+    from sched_cli.connection import with_workflow
     from sched_cli.errors import CliError, UsageError
     from sched_cli.values import parse_duration
     from sched_sdk.errors import QueryFailedError, QueryNotFoundError
@@ -119,16 +119,12 @@ def _ask(
     limit = parse_duration(timeout, "--timeout")
     limit_s = limit.total_seconds() if limit else None
 
-    async def use(client: Client) -> tuple[Any, datetime]:
-        answer = await on_workflow(
-            client,
-            given,
-            lambda found: client.workflow(found).query(name, *inputs, timeout=limit_s),
-        )
-        return answer, client.cluster_time()
+    async def ask(handle: WorkflowHandle[object]) -> tuple[Any, datetime]:
+        answer = await handle.query(name, *inputs, timeout=limit_s)
+        return answer, handle.cluster_time()
 
     try:
-        return with_client(engine, use)
+        return with_workflow(engine, given, ask)
     except TimeoutError:
         raise CliError(
             f"No worker has answered for {given} within {timeout}. Why: sched why {given}"

@@ -11,7 +11,7 @@ from sched_cli.options import DEFAULT_ENGINE, EngineOption, WorkflowIdArgument
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sched_sdk._client import Client, WorkflowHandle
+    from sched_sdk._client import WorkflowHandle
 
 ReasonOption = Annotated[
     str,
@@ -67,16 +67,13 @@ def _act(
     act: Callable[[WorkflowHandle[object]], Awaitable[None]],
 ) -> str:
     """Do it to the workflow that `given` means; returns the workflow's id."""
-    from sched_cli.connection import on_workflow, with_client
+    from sched_cli.connection import with_workflow
 
-    async def use(client: Client) -> str:
-        async def act_on(found: str) -> str:
-            await act(client.workflow(found))
-            return found
+    async def act_on(handle: WorkflowHandle[object]) -> str:
+        await act(handle)
+        return handle.id
 
-        return await on_workflow(client, given, act_on)
-
-    return with_client(engine, use)
+    return with_workflow(engine, given, act_on)
 
 
 def _confirm(message: str) -> None:

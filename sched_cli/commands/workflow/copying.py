@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from sched_cli.divergence_point import StartingPoint
-    from sched_sdk._client import Client, WorkflowDescription, WorkflowHandle
+    from sched_sdk._client import WorkflowDescription, WorkflowHandle
 
 
 class NamedPoint(StrEnum):
@@ -150,15 +150,12 @@ def _copy(
     begin: Callable[[WorkflowHandle[object]], Awaitable[WorkflowHandle[object]]],
 ) -> WorkflowDescription:
     """Do it to the workflow that is meant; describes the new run."""
-    from sched_cli.connection import on_workflow, with_client
+    from sched_cli.connection import with_workflow
 
-    async def use(client: Client) -> WorkflowDescription:
-        async def act_on(found: str) -> WorkflowDescription:
-            return await (await begin(client.workflow(found, run_id=start.run_id))).describe()
+    async def copy(handle: WorkflowHandle[object]) -> WorkflowDescription:
+        return await (await begin(handle)).describe()
 
-        return await on_workflow(client, start.workflow_id, act_on)
-
-    return with_client(engine, use)
+    return with_workflow(engine, start.workflow_id, copy, run_id=start.run_id)
 
 
 def _say(what: str, copy: WorkflowDescription) -> None:

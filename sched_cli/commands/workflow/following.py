@@ -17,7 +17,7 @@ from sched_cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from sched_sdk._client import Client
+    from sched_sdk._client import WorkflowHandle
 
 
 def result(
@@ -37,22 +37,19 @@ def result(
     """Wait until a workflow has ended and print its result."""
     import asyncio
 
-    from sched_cli.connection import on_workflow, with_client
+    from sched_cli.connection import with_workflow
     from sched_cli.errors import CliError
     from sched_cli.values import parse_duration
     from sched_cli.waiting import print_result
 
     limit = parse_duration(timeout, "--timeout")
 
-    async def use(client: Client) -> None:
-        def wait(found: str) -> Awaitable[None]:
-            return print_result(client.workflow(found), output)
-
+    async def wait(handle: WorkflowHandle[object]) -> None:
         async with asyncio.timeout(limit.total_seconds() if limit else None):
-            await on_workflow(client, workflow_id, wait)
+            await print_result(handle, output)
 
     try:
-        with_client(engine, use)
+        with_workflow(engine, workflow_id, wait)
     except TimeoutError:
         raise CliError(
             f"{workflow_id} has not ended within {timeout}. "
@@ -78,13 +75,10 @@ def history(
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Show what happened to a workflow, event by event."""
-    from sched_cli.connection import on_workflow, with_client
+    from sched_cli.connection import with_workflow
     from sched_cli.waiting import print_history
 
-    async def use(client: Client) -> None:
-        def read(found: str) -> Awaitable[None]:
-            return print_history(client.workflow(found), output, after=after, follow=follow)
+    def read(handle: WorkflowHandle[object]) -> Awaitable[None]:
+        return print_history(handle, output, after=after, follow=follow)
 
-        await on_workflow(client, workflow_id, read)
-
-    with_client(engine, use)
+    with_workflow(engine, workflow_id, read)
