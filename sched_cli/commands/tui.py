@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,16 @@ def tui(
         bool,
         typer.Option("--light", envvar="SCHED_TUI_LIGHT", help="Begin with the light theme."),
     ] = False,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log",
+            metavar="FILE",
+            envvar="SCHED_TUI_LOG",
+            show_default=False,
+            help="Append tracebacks of errors of the browser itself to this file.",
+        ),
+    ] = None,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Browse workflows, their histories, workers and the cluster, live."""
@@ -27,4 +38,4 @@ def tui(
         )
     from sched_cli.tui.browser.app import Browser
 
-    Browser(engine, light=light).run()
+    Browser(engine, light=light, log=log).run()

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
-from sched_cli.tui.browser.link import Link, connector
+from sched_cli.tui.browser.enduring import Enduring
+from sched_cli.tui.browser.failures import Failures
+from sched_cli.tui.browser.link import Link, LinkLostError, connector
 from sched_cli.tui.browser.messages import RunOpened
 from sched_cli.tui.browser.palette import themes
 from sched_cli.tui.browser.screens.base import BrowserScreen
@@ -17,15 +20,17 @@ from sched_cli.tui.browser.screens.workflows import WorkflowsScreen
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from sched_cli.tui.browser.link import Connect
 
 __all__ = ["Browser"]
 
 _PAINTED_S = 0.03
+_ERROR_SHOWN_S = 10.0
 
 
-class Browser(App[None]):
+class Browser(Enduring, App[None]):
     """`sched tui`."""
 
     TITLE = "sched"
@@ -50,10 +55,13 @@ class Browser(App[None]):
         *,
         connect: Connect | None = None,
         light: bool = False,
+        log: Path | None = None,
     ) -> None:
-        """`connect` is for tests with recorded data."""
+        """`log` is where tracebacks of the browser's own errors go. `connect` is for
+        tests with recorded data."""
         super().__init__()
         self.engine = engine
+        self.failures = Failures(log)
         self.problem = ""
         """Why there is no connection; empty when there is one."""
         self._heard: datetime | None = None
@@ -66,7 +74,25 @@ class Browser(App[None]):
     def begin(self) -> None:
         """Connect; called when the first screen is painted."""
         # Importing the client keeps the interpreter busy: the paint has left by then.
-        self.set_timer(_PAINTED_S, lambda: self.run_worker(self.link.run(), exit_on_error=False))
+        self.set_timer(_PAINTED_S, lambda: self.run_worker(self.link.run()))
+
+    # -- errors --------------------------------------------------------------------------
+
+    def tell(self, error: Exception) -> None:
+        """A notice of what went wrong: in the words of the engine, or as our own bug."""
+        from sched_cli.errors import explain
+
+        explained = error if isinstance(error, LinkLostError) else explain(error)
+        notice = self.failures.take(error) if explained is None else str(explained)
+        if notice:
+            self.notify(notice, severity="error", timeout=_ERROR_SHOWN_S, markup=False)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Where textual brings every error that nobody caught, and would end the app."""
+        if not self.is_running:
+            super()._handle_exception(error)
+        elif not self._exit:
+            self.tell(error.error if isinstance(error, WorkerFailed) else error)  # type: ignore[arg-type]  # only exceptions of its kind are wrapped
 
     # -- the connection ------------------------------------------------------------------
 

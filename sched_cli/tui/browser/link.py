@@ -120,12 +120,10 @@ class Link:
             self._tell(problem)
 
     async def _try(self) -> bool:
-        from sched_sdk.errors import SchedError
-
         try:
             self._client = await self._connect()
-        except (SchedError, OSError, ValueError) as error:
-            self._tell(str(error))
+        except Exception as error:  # whatever it is, trying again is what is left
+            self._tell(str(error) or type(error).__name__)
             return False
         self._lost.clear()
         self._connected.set()

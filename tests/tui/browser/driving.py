@@ -14,7 +14,7 @@ from sched_cli.tui.browser.app import Browser
 from tests.tui.browser.recording import RecordedClient, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from textual.pilot import Pilot
 
@@ -36,17 +36,26 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 @contextlib.asynccontextmanager
 async def browsing(
-    connect: Callable[[], Awaitable[Any]], size: tuple[int, int] = (80, 24), **options: Any
+    connect: Callable[[], Awaitable[Any]],
+    size: tuple[int, int] = (80, 24),
+    *,
+    failures: Sequence[str] = (),
+    **options: Any,
 ) -> AsyncIterator[Pilot[None]]:
-    """A browser that runs, connected or about to be."""
+    """A browser that runs, connected or about to be. Its own errors are told and do
+    not end it: those in `failures` must have come, and no others."""
     app = Browser("localhost:50051", connect=connect, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield pilot
+    unexpected = [error for error in app.failures.all if str(error) not in failures]
+    if unexpected:
+        raise unexpected[0]
+    assert {str(error) for error in app.failures.all} == set(failures)
 
 
 @contextlib.asynccontextmanager
 async def browsing_recorded(
-    size: tuple[int, int] = (80, 24), *, light: bool = False, client: RecordedClient | None = None
+    size: tuple[int, int] = (80, 24), *, client: RecordedClient | None = None, **options: Any
 ) -> AsyncIterator[Pilot[None]]:
     """A browser of what is recorded, at the time of the recording."""
     source = client or recorded()
@@ -54,7 +63,7 @@ async def browsing_recorded(
     async def connect() -> Any:
         return source
 
-    async with browsing(connect, size, light=light) as pilot:
+    async with browsing(connect, size, **options) as pilot:
         await until(lambda: "listed" in text_of(pilot) and "run " in text_of(pilot), "reading")
         yield pilot
 
@@ -63,6 +72,15 @@ def text_of(pilot: Pilot[None]) -> str:
     """What stands on the screen, without colours."""
     lines = pilot.app.screen._compositor.render_strips()
     return "\n".join(strip.text for strip in lines)
+
+
+async def shows(pilot: Pilot[None], *texts: str) -> None:
+    """Wait until all of these stand on the screen."""
+    for text in texts:
+        try:
+            await until(lambda text=text: text in text_of(pilot), f"{text!r} on the screen")
+        except AssertionError as error:
+            raise AssertionError(f"{error}:\n{text_of(pilot)}") from None
 
 
 def picture_of(pilot: Pilot[None]) -> str:

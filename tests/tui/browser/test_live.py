@@ -12,7 +12,7 @@ from sched_cli.tui.browser.link import connector
 from sched_sdk import Client, Worker, WorkflowContext, workflow
 from sched_server import EngineServer
 from sched_server.settings import EngineSettings
-from tests.tui.browser.driving import browsing, text_of, until
+from tests.tui.browser.driving import browsing, shows, text_of, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,14 +62,6 @@ async def browsing_engine(
 ) -> AsyncIterator[Pilot[None]]:
     async with browsing(connector(address), size) as pilot:
         yield pilot
-
-
-async def shows(pilot: Pilot[None], *texts: str) -> None:
-    for text in texts:
-        try:
-            await until(lambda text=text: text in text_of(pilot), f"{text!r} on the screen")
-        except AssertionError as error:
-            raise AssertionError(f"{error}:\n{text_of(pilot)}") from None
 
 
 async def test_new_runs_leave_the_cursor_on_its_run(client: Client) -> None:

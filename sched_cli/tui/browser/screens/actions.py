@@ -108,7 +108,7 @@ def _ask(
     def answered(answers: Answers | None) -> None:
         if answers is not None:
             what, act = make(answers)
-            screen.run_worker(_do(screen, runs, what, act), group="act", exit_on_error=False)
+            screen.run_worker(_do(screen, runs, what, act), group="act")
 
     screen.app.push_screen(dialog, answered)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -12,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 from textual.worker import Worker
 
+from sched_cli.tui.browser.enduring import Enduring
 from sched_cli.tui.browser.link import Link, LinkLostError
 from sched_cli.tui.browser.widgets.common.banner import Banner
 from sched_cli.tui.browser.widgets.common.top_bar import TopBar
@@ -22,13 +24,13 @@ if TYPE_CHECKING:
     from sched_cli.tui.browser.app import Browser
     from sched_cli.tui.browser.screens.help import KeyHelp
 
-__all__ = ["BrowserScreen", "problem_of"]
+__all__ = ["BrowserScreen"]
 
 # Reading may use this part of the time, so that a slow engine is asked less often.
 _READING_SHARE = 0.2
 
 
-class BrowserScreen(Screen[None]):
+class BrowserScreen(Enduring, Screen[None]):
     """A screen between the first line and the keys."""
 
     DEFAULT_CSS = "BrowserScreen { background: $background; color: $foreground; }"
@@ -71,8 +73,8 @@ class BrowserScreen(Screen[None]):
 
     def in_rounds(self, read: Callable[[], Awaitable[None]], every_s: float) -> Worker[None]:
         """Call `read` again and again while the screen is there and in sight, and
-        the engine answers. What it raises of the SDK is shown, once."""
-        return self.run_worker(self._rounds(read, every_s), exit_on_error=False)
+        the engine answers. What it raises is told, once."""
+        return self.run_worker(self._rounds(read, every_s))
 
     async def _rounds(self, read: Callable[[], Awaitable[None]], every_s: float) -> None:
         told = ""
@@ -80,40 +82,21 @@ class BrowserScreen(Screen[None]):
             await self.link.wait_connected()
             begun = time.monotonic()
             if self.is_current:
-                problem = await self.attempt(read)
-                if problem and problem != told:
-                    self.notify(problem, severity="error")
-                told = problem
+                try:
+                    await self.reading(read)
+                    told = ""
+                except Exception as error:
+                    if str(error) != told:
+                        self.browser.tell(error)
+                    told = str(error)
             took = time.monotonic() - begun
             await asyncio.sleep(max(every_s - took, took / _READING_SHARE, 0.05))
 
-    def read_now(self, read: Callable[[], Awaitable[None]]) -> None:
-        """Call `read` once, now; what goes wrong is shown."""
+    def read_now(self, read: Callable[[], Awaitable[None]], group: str = "now") -> None:
+        """Call `read` once, now, instead of what this group still reads."""
+        self.run_worker(self.reading(read), group=group, exclusive=True)
 
-        async def main() -> None:
-            if problem := await self.attempt(read):
-                self.notify(problem, severity="error")
-
-        self.run_worker(main(), exit_on_error=False)
-
-    async def attempt(self, read: Callable[[], Awaitable[None]]) -> str:
-        """Call `read`; returns what went wrong, if something did."""
-        try:
+    async def reading(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Call `read`. That no engine answers is no error here: the banner says so."""
+        with contextlib.suppress(LinkLostError):
             await read()
-        except LinkLostError:
-            return ""  # the banner says so
-        except Exception as error:
-            return problem_of(error)
-        return ""
-
-
-def problem_of(error: Exception) -> str:
-    """What to tell people of an error; of one that is a bug, that it is."""
-    from sched_cli.errors import explain
-
-    if isinstance(error, LinkLostError):
-        return str(error)
-    explained = explain(error)
-    if explained is not None:
-        return str(explained)
-    return f"sched itself failed: {type(error).__name__}: {error}. Please report it."

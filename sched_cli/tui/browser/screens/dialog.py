@@ -12,6 +12,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from sched_cli.tui.browser.enduring import Enduring
+
 __all__ = ["Answers", "Dialog", "Field"]
 
 Answers = dict[str, str]
@@ -28,7 +30,7 @@ class Field:
     needed: bool = False
 
 
-class Dialog(ModalScreen[Answers | None]):
+class Dialog(Enduring, ModalScreen[Answers | None]):
     """Ends with what was filled in, or None. What destroys starts on "No"."""
 
     DEFAULT_CSS = """

@@ -13,6 +13,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from sched_cli.tui.browser.enduring import Enduring
 from sched_cli.tui.browser.widgets.common.painting import palette_for
 
 __all__ = ["HelpScreen", "KeyHelp"]
@@ -41,7 +42,7 @@ LISTS: KeyHelp = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Enduring, ModalScreen[None]):
     """Any key closes it."""
 
     DEFAULT_CSS = """

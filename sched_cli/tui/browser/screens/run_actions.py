@@ -14,11 +14,10 @@ from textual.app import SuspendNotSupported
 from sched_cli.tui.browser.messages import RunOpened
 from sched_cli.tui.browser.model.run_list import RunKey
 from sched_cli.tui.browser.screens.actions import inputs_of, inputs_problem
-from sched_cli.tui.browser.screens.base import problem_of
 from sched_cli.tui.browser.screens.dialog import Answers, Dialog, Field
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from sched_cli.tui.browser.screens.workflow import WorkflowScreen
     from sched_sdk._client import Client
@@ -67,7 +66,7 @@ def ask_copy(screen: WorkflowScreen, how: str, event_id: int | None) -> None:
 
     def answered(answers: Answers | None) -> None:
         if answers is not None:
-            _start(screen, _copy(screen, how, answers))
+            screen.run_worker(_copy(screen, how, answers), group="act")
 
     screen.app.push_screen(dialog, answered)
 
@@ -114,7 +113,7 @@ def ask_query(
             )
             show(name, answer)
 
-        _start(screen, ask())
+        screen.run_worker(ask(), group="act")
 
     if not parameters:
         call({})
@@ -151,7 +150,7 @@ def ask_capture(screen: WorkflowScreen) -> None:
 
     def answered(answers: Answers | None) -> None:
         if answers is not None:
-            _start(screen, _capture(screen, Path(answers["path"]).expanduser()))
+            screen.run_worker(_capture(screen, Path(answers["path"]).expanduser()), group="act")
 
     screen.app.push_screen(dialog, answered)
 
@@ -183,18 +182,6 @@ def step_through(screen: WorkflowScreen, event_id: int | None) -> None:
                     input("Press Enter to go back to the browser. ")
     except SuspendNotSupported:
         screen.notify(f"Here it cannot be done: sched {' '.join(command[3:])}", severity="error")
-
-
-def _start(screen: WorkflowScreen, acting: Awaitable[None]) -> None:
-    """Do it; what goes wrong is said."""
-
-    async def main() -> None:
-        try:
-            await acting
-        except Exception as error:
-            screen.notify(problem_of(error), severity="error")
-
-    screen.run_worker(main(), group="act", exit_on_error=False)
 
 
 def _point(text: str) -> int | Literal["first", "last"]:

@@ -232,30 +232,25 @@ class WorkflowsScreen(BrowserScreen):
         self._table.move_cursor(0)
         self.query_one(StatusTabs).chosen = self.filter.statuses
         self.query_one(FilterLine).show(self.filter.text)
-        self.run_worker(self._read_now(), group="now", exclusive=True, exit_on_error=False)
-
-    async def _read_now(self) -> None:
-        problem = await self.attempt(self._read)
-        if problem:
-            self.notify(problem, severity="error")
+        self.read_now(self._read)
 
     # -- what the widgets tell -----------------------------------------------------------
 
     def on_line_highlighted(self) -> None:
         self.query_one(RunPreview).show_other(self._table.run)
         self._say_summary()
-        self.run_worker(self._preview_soon(), group="preview", exclusive=True, exit_on_error=False)
+        self.read_now(self._preview_soon, "preview")
 
     async def _preview_soon(self) -> None:
         await asyncio.sleep(_PREVIEW_AFTER_S)
-        await self.attempt(self._read_preview)
+        await self._read_preview()
 
     def on_end_near(self) -> None:
         if len(self.runs) and not self.runs.complete and not self._reading_more:
-            self.run_worker(self._more(), group="more", exit_on_error=False)
+            self.run_worker(self.reading(self._more), group="more")
 
     async def _more(self) -> None:
-        await self.attempt(self._read_more)
+        await self._read_more()
         self._show()
 
     def on_line_chosen(self) -> None:
@@ -285,7 +280,7 @@ class WorkflowsScreen(BrowserScreen):
         sort = orders[(orders.index(self.runs.sort) + 1) % len(orders)]
         self.runs.sort_by(sort, self.browser.now())
         self._show()
-        self.run_worker(self._more(), group="more", exit_on_error=False)
+        self.run_worker(self.reading(self._more), group="more")
 
     def action_mark(self) -> None:
         run = self._table.run

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.widget import Widget
 
+from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.widgets.common.painting import cells, fit, palette_for, spark
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _LABEL, _VALUE = 13, 9
 
 
-class RatesChart(Widget):
+class RatesChart(EnduringWidget, Widget):
     """A line each; the newest value stands at the right."""
 
     DEFAULT_CSS = "RatesChart { height: 6; padding: 0 1; }"

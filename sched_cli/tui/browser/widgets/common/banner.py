@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from textual.widgets import Static
 
+from sched_cli.tui.browser.enduring import EnduringWidget
 
-class Banner(Static):
+
+class Banner(EnduringWidget, Static):
     """Hidden while the engine answers."""
 
     DEFAULT_CSS = """

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Tree
 
 from sched_cli.render.plain import dumps, jsonable
+from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.widgets.common.painting import palette_for
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _PART = 200
 _LINE = 2_000
 
 
-class JsonTree(Tree[Any]):
+class JsonTree(EnduringWidget, Tree[Any]):
     """Shows one value, or several under names."""
 
     DEFAULT_CSS = """

@@ -12,6 +12,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.messages import EndNear, LineChosen, LineHighlighted
 from sched_cli.tui.browser.widgets.common.painting import palette_for
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _SCREENS_AHEAD = 2
 
 
-class LineList(ScrollView, can_focus=True):
+class LineList(EnduringWidget, ScrollView, can_focus=True):
     """Base of all lists. A subclass says how many lines there are, and what is on
     each; it calls `lines_changed` when that changes."""
 
@@ -160,7 +161,7 @@ class LineList(ScrollView, can_focus=True):
         return strip.crop_extend(0, width, None).apply_style(style).simplify()
 
 
-class Titles(ScrollView):
+class Titles(EnduringWidget, ScrollView):
     """The titles of a list's columns, which do not scroll."""
 
     DEFAULT_CSS = "Titles { height: 1; overflow: hidden hidden; }"

@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.widgets.common.painting import cells, palette_for
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class TabChosen(Message):
         self.tab = tab
 
 
-class TabLine(Widget):
+class TabLine(EnduringWidget, Widget):
     """A click or an arrow key chooses; each tab may have a number beside it."""
 
     DEFAULT_CSS = "TabLine { height: 1; background: $surface; }"

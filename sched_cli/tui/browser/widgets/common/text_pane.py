@@ -9,10 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.widgets.common.painting import palette_for, recoloured
 
 
-class TextPane(VerticalScroll):
+class TextPane(EnduringWidget, VerticalScroll):
     """Lines, as the commands print them, in the colours of the theme."""
 
     DEFAULT_CSS = """

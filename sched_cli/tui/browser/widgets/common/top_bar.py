@@ -7,10 +7,11 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.widgets.common.painting import cells, fit, palette_for
 
 
-class TopBar(Widget):
+class TopBar(EnduringWidget, Widget):
     """`sched  Workflows  Cluster            ● localhost:50051`"""
 
     DEFAULT_CSS = "TopBar { height: 1; background: $panel; }"

@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from sched_cli.render.times import ago, duration, size
+from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.model.statuses import LOOKS
 from sched_cli.tui.browser.widgets.common.painting import cells, fit, now_of, palette_for
 
@@ -22,7 +23,7 @@ _TALL = 40
 _SHOWN_TALL = 3
 
 
-class Heading(Static):
+class Heading(EnduringWidget, Static):
     """The reason first: it is what one came for. On a tall screen, some more."""
 
     DEFAULT_CSS = """

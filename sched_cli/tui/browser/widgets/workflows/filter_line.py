@@ -10,12 +10,13 @@ from textual.containers import Horizontal
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
+from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.messages import FilterGiven
 from sched_cli.tui.browser.model.filters import NAMES, FilterError, parse_filter
 from sched_cli.tui.browser.model.statuses import STATUSES
 
 
-class FilterLine(Horizontal):
+class FilterLine(EnduringWidget, Horizontal):
     """Hidden without a filter; `/` shows it. What is wrong is said while one types."""
 
     DEFAULT_CSS = """

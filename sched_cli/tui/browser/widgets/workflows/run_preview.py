@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from sched_cli.render.why import reasons
+from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.model.run_list import key_of
 from sched_cli.tui.browser.widgets.common.painting import fit, now_of, palette_for
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from sched_sdk._client.models import WorkflowDescription, WorkflowInfo
 
 
-class RunPreview(Static):
+class RunPreview(EnduringWidget, Static):
     """The first reason, and a line of what else there is to know."""
 
     DEFAULT_CSS = "RunPreview { height: 3; padding: 0 1; background: $surface; }"

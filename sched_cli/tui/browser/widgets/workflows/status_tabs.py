@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.messages import StatusesChosen
 from sched_cli.tui.browser.model.statuses import LOOKS, STATUSES
 from sched_cli.tui.browser.widgets.common.painting import cells, palette_for
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _NARROW = 100
 
 
-class StatusTabs(Widget):
+class StatusTabs(EnduringWidget, Widget):
     """One line; a click or an arrow key chooses."""
 
     DEFAULT_CSS = "StatusTabs { height: 1; padding: 0 1; background: $surface; }"
