@@ -4,6 +4,8 @@ that people type; and no password is ever repeated."""
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -15,7 +17,7 @@ from tests.servers.pooler import pooled
 
 if TYPE_CHECKING:
     import subprocess
-    from pathlib import Path
+    from collections.abc import Iterator
 
 ENGINE = ("engine", "--port", "0", "--metrics-port", "0", "--wait", "0")
 COMMANDS = [ENGINE, ("migrate", "up"), ("migrate", "status")]
@@ -184,6 +186,16 @@ def test_two_lock_keys_on_one_database(postgres_database: str, tmp_path: Path) -
 # --- sched dev --ha -------------------------------------------------------------------
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter. Nobody else may enter pytest's, so for
+    root the state would go elsewhere."""
+    with tempfile.TemporaryDirectory(prefix="sched-test-") as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        yield path
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -193,15 +205,9 @@ def test_two_lock_keys_on_one_database(postgres_database: str, tmp_path: Path) -
     ],
 )
 def test_a_state_of_something_else(
-    tmp_path: Path, content: dict[str, str] | None, told: str
+    open_folder: Path, content: dict[str, str] | None, told: str
 ) -> None:
-    # Nobody else may enter a new folder of root's, so the state would go elsewhere.
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.owner() == tmp_path.owner() and folder.name.startswith(
-            ("test_", "pop", "pytest")
-        ):
-            folder.chmod(0o755)
-    data = tmp_path / ".sched" / "ha" / "postgres"
+    data = open_folder / ".sched" / "ha" / "postgres"
     data.parent.mkdir(parents=True)
     if content is None:
         data.write_text("")
@@ -209,5 +215,5 @@ def test_a_state_of_something_else(
         data.mkdir()
         for name, text in content.items():
             (data / name).write_text(text)
-    done = sched("dev", "--ha", "--port", "0", cwd=tmp_path)
+    done = sched("dev", "--ha", "--port", "0", cwd=open_folder)
     assert_refused(done, 2, told, "Move it away")

@@ -140,8 +140,7 @@ class Database:
     # --- transactions ------------------------------------------------------------------
 
     def acquire(self, shard_group: int, address: str) -> StoreLease:
-        now_us = self.clock_us()
-        lease = write.acquire(self.connection, shard_group, address, now_us, _impossible)
+        lease = write.acquire(self.connection, shard_group, address, self.clock_us, _impossible)
         self.epoch = lease.epoch
         return lease
 

@@ -123,8 +123,7 @@ class SqliteStore(Store):
         await self._let_go()
 
     async def acquire(self, shard_group: int, address: str) -> StoreLease:
-        now_us = time.time_ns() // 1_000
-        return await self._write(write.acquire, shard_group, address, now_us, self._fatal)
+        return await self._write(write.acquire, shard_group, address, _wall_us, self._fatal)
 
     async def advance_clock(self, shard_group: int, epoch: int, advanced_us: int) -> None:
         await self._write(write.advance_clock, shard_group, epoch, advanced_us, self._fatal)
@@ -268,3 +267,7 @@ class SqliteStore(Store):
 
     def _closed(self) -> StoreUnavailableError:
         return StoreUnavailableError(f"{self._description} is not open.")
+
+
+def _wall_us() -> int:
+    return time.time_ns() // 1_000

@@ -43,13 +43,15 @@ def acquire(
     connection: sqlite3.Connection,
     shard_group: int,
     address: str,
-    now_us: int,
+    wall_us: Callable[[], int],
     fatal: Callable[[str], NoReturn],
 ) -> StoreLease:
-    """Raise the epoch of a shard group. `now_us` is the time of day."""
+    """Raise the epoch of a shard group. `wall_us` tells the time of day: for the
+    lease when all is written, since a disk may take long, and cluster time
+    would lag behind by that."""
     first_run_key = shard_group * _KEYS_PER_GROUP + 1
     with Transaction(connection, fatal):
-        connection.execute(sql.ACQUIRE, (shard_group, address, now_us, first_run_key))
+        connection.execute(sql.ACQUIRE, (shard_group, address, wall_us(), first_run_key))
         epoch, next_run_key = connection.execute(sql.READ_LEASE, (shard_group,)).fetchone()
         advanced = connection.execute(sql.READ_ADVANCED).fetchone()
     advanced_us = 0 if advanced is None else advanced[0]
@@ -57,7 +59,7 @@ def acquire(
         shard_group=shard_group,
         epoch=epoch,
         next_run_key=next_run_key,
-        now_us=now_us + advanced_us,
+        now_us=wall_us() + advanced_us,
         advanced_us=advanced_us,
     )
 
