@@ -1,6 +1,6 @@
-"""What happened when: the history of one run as rows of bars on an axis of time.
+"""What happened when: the history of one run as rows of bars.
 
-Pure: events in, rows and cells out; no clock, no colours, no widgets. One row for
+Pure: events in, rows out; no clock, no colours, no widgets. One row for
 each activity, step, timer, signal and request to cancel, in the order in which
 they began. A row is a list of spans, because an activity waits, fails, waits for
 its next try and works again:
@@ -8,8 +8,7 @@ its next try and works again:
     ActivityScheduled   RetryScheduled (next try)       ActivityCompleted
            │── FAILED ──│──── WAITING ────│──── WORKING ────│
 
-Whoever draws puts the rows on an `Axis`, which gives for each row one `Cell` for
-each column of the terminal.
+Whoever draws puts the rows on an `Axis` (see `render/axis.py`).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from sched_sdk._client.models import Event, PendingActivity, WorkflowDescription
 
-__all__ = ["Axis", "Cell", "Row", "RowKind", "RowState", "Span", "SpanKind", "Timeline"]
+__all__ = ["Row", "RowKind", "RowState", "Span", "SpanKind", "Timeline"]
 
 
 class RowKind(StrEnum):
@@ -355,50 +354,3 @@ def _with_pending(row: Row, activity: PendingActivity) -> Row:
         spans = (*before, replace(last, kind=SpanKind.WAITING))
     due = activity.due_time if activity.state == "BACKOFF" else None
     return replace(row, spans=spans, attempts=max(row.attempts, activity.attempt), due=due)
-
-
-class Cell(StrEnum):
-    """What stands in one column of a bar; the later in this list, the stronger."""
-
-    EMPTY = "empty"
-    WAITING = "waiting"
-    WORKING = "working"
-    FAILED = "failed"
-    MOMENT = "moment"
-
-
-_STRENGTH = {cell: strength for strength, cell in enumerate(Cell)}
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Time from left to right, over `width` columns (at least 1)."""
-
-    start: datetime
-    end: datetime
-    width: int
-
-    def column(self, time: datetime) -> int:
-        """The column in which a time lies; the ends of the axis for times beyond them."""
-        whole = (self.end - self.start).total_seconds()
-        passed = (time - self.start).total_seconds()
-        share = passed / whole if whole > 0 else 0.0
-        return min(max(int(share * self.width), 0), self.width - 1)
-
-    def cells(self, row: Row) -> list[Cell]:
-        """The bar of a row: never without a mark, however short it was."""
-        cells = [Cell.EMPTY] * self.width
-        if not row.spans:
-            cells[self.column(row.start)] = Cell.MOMENT
-        for span in row.spans:
-            if span.start > self.end:
-                continue  # the next try, which is yet to come
-            first, last = self.column(span.start), self.column(span.end or self.end)
-            # A span ends where the next begins; it does not need that column too.
-            if last > first and span.end is not None and span.end < self.end:
-                last = max(first, self.column(span.end - timedelta(microseconds=1)))
-            cell = Cell(span.kind.value)
-            for column in range(first, last + 1):
-                if _STRENGTH[cell] > _STRENGTH[cells[column]]:
-                    cells[column] = cell
-        return cells

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sched_cli.render.axis import Axis, Cell
 from sched_cli.render.cells import cut_middle, fill, one_line, width_of
 from sched_cli.render.times import duration, until
-from sched_cli.timeline import Axis, Cell, Row, RowKind, RowState
+from sched_cli.timeline import Row, RowKind, RowState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sched_cli.timeline import Axis, Cell, Row, RowKind, RowState, SpanKind, Timeline
+from sched_cli.render.axis import Axis, Cell
+from sched_cli.timeline import Row, RowKind, RowState, SpanKind, Timeline
 from sched_sdk._client.models import Event, TaskState
 from sched_sdk.api.v1 import history_pb2
 from tests.cli.test_rendering import NOW, description, pending
