@@ -13,9 +13,8 @@ asyncio works as ever: `gather`, `wait`, `timeout`, `TaskGroup`, `Event`,
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
-from collections.abc import Callable, Coroutine, MutableMapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, TypeVarTuple, Unpack, overload
@@ -27,8 +26,10 @@ from sched_sdk._replay.call_sites import caller
 from sched_sdk._replay.signals import Signal
 from sched_sdk._replay.step_calls import result_decoder, step_name
 from sched_sdk._replay.steps import ask
+from sched_sdk._workflow_logger import WorkflowLogger
 
 if TYPE_CHECKING:
+    import logging
     import random
 
     from sched_sdk._replay.call_sites import CallSite
@@ -48,7 +49,6 @@ Handler = TypeVar("Handler", bound="SignalHandler")
 Query = TypeVar("Query", bound="QueryHandler")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_log = logging.getLogger("sched.workflow")
 
 
 class ActivityCallOptions(TypedDict, total=False):
@@ -390,30 +390,8 @@ class WorkflowContext:
         """Logs once: it is silent in replay. Records carry `workflow_id`,
         `run_id` and `workflow_name`."""
         if self._logger is None:
-            self._logger = _WorkflowLogger(self._facts)
+            self._logger = WorkflowLogger(self._facts)
         return self._logger
-
-
-class _WorkflowLogger(logging.LoggerAdapter[logging.Logger]):
-    def __init__(self, facts: Facts) -> None:
-        super().__init__(
-            _log,
-            {
-                "workflow_id": facts.workflow_id,
-                "run_id": facts.run_id,
-                "workflow_name": facts.workflow_type,
-            },
-        )
-        self._facts = facts
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
-        return not self._facts.replaying and super().isEnabledFor(level)
-
-    def process(
-        self, msg: Any, kwargs: MutableMapping[str, Any]
-    ) -> tuple[Any, MutableMapping[str, Any]]:
-        kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
-        return f"[{self._facts.workflow_id}] {msg}", kwargs
 
 
 def _wake(future: asyncio.Future[None]) -> None:
