@@ -228,7 +228,14 @@ def test_tracing_is_loaded_only_where_it_is_on(
     ("driver", "homes"),
     [
         ("sqlite3", ["sched_server.store.sqlite"]),
-        ("psycopg", ["sched_server.store.postgres", "sched_server.leadership.postgres"]),
+        (
+            "psycopg",
+            [
+                "sched_server.store.postgres",
+                "sched_server.leadership.postgres",
+                "sched_server.leadership.postgres_observer",
+            ],
+        ),
         ("psycopg_pool", ["sched_server.store.postgres"]),
         ("redis", ["sched_server.queue.redis"]),
         (

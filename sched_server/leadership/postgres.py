@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from msgspec import Struct
@@ -29,6 +29,7 @@ from psycopg.types.numeric import Float8, Int4, Int8
 
 from sched_server.leadership import statements as sql
 from sched_server.leadership.port import CandidateInfo, LeaderInfo, Leadership
+from sched_server.leadership.postgres_observer import Observer
 from sched_server.leadership.silence import Silence
 from sched_server.machine import lease_clock
 from sched_server.store.port import StoreRefusedError, StoreUnavailableError
@@ -37,7 +38,6 @@ from sched_server.store.postgres.connection import (
     Connector,
     SessionLimits,
     cut,
-    fetch,
     fetch_one,
 )
 from sched_server.store.postgres.failures import is_broken, store_error
@@ -45,7 +45,7 @@ from sched_server.store.postgres.pooler import check_sessions
 from sched_server.store.postgres.schema import check_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
     from psycopg import AsyncConnection
@@ -61,8 +61,6 @@ so clusters in different databases of a server do not meet, whatever their keys.
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.3
 """Between attempts to reach the server; nobody serves before one of them succeeds."""
-
-_OBSERVER_LIMITS = SessionLimits(statement_s=5, lock_s=5)
 
 
 class _Session(Struct, frozen=True):
@@ -104,8 +102,7 @@ class PostgresLeadership(Leadership):
         self._lease_s = lease_s
         self._clock = clock
         self._trust_s = lease_s * 5 / 6
-        self._observer: AsyncConnection | None = None
-        self._observer_turn = asyncio.Lock()
+        self._observer = Observer(self._connector)
         self._session: _Session | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -344,8 +341,7 @@ class PostgresLeadership(Leadership):
             await renewing
         elif self._session is not None:
             cut(self._session.connection)
-        async with self._observer_turn:
-            await self._drop_observer()
+        await self._observer.close()
 
     async def _let_go(self, session: _Session) -> None:
         timer = asyncio.get_running_loop().call_later(self._trust_s, cut, session.connection)
@@ -360,7 +356,7 @@ class PostgresLeadership(Leadership):
 
     async def leader(self) -> LeaderInfo | None:
         """Raises StoreUnavailableError."""
-        rows = await self._observe(sql.READ_LEADER, [self._group, Float8(self._lease_s)])
+        rows = await self._observer.ask(sql.READ_LEADER, [self._group, Float8(self._lease_s)])
         if not rows:
             return None
         address, epoch, alive = rows[0]
@@ -368,32 +364,8 @@ class PostgresLeadership(Leadership):
 
     async def candidates(self) -> list[CandidateInfo]:
         """The first first. Raises StoreUnavailableError."""
-        rows = await self._observe(sql.READ_CANDIDATES, [self._group])
+        rows = await self._observer.ask(sql.READ_CANDIDATES, [self._group])
         return [CandidateInfo(address=address, since_us=since_us) for address, since_us in rows]
-
-    async def _observe(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Through a connection of its own: the lock's session waits, or is watched."""
-        async with self._observer_turn:
-            if self._resigned:
-                raise StoreUnavailableError("The candidacy was given up.")
-            for last_try in (False, True):
-                if self._observer is None:
-                    self._observer = await self._connector.connect(
-                        "sched observer", limits=_OBSERVER_LIMITS
-                    )
-                try:
-                    return await fetch(self._observer, statement, parameters)
-                except psycopg.Error as error:
-                    broken = is_broken(error, self._observer)
-                    await self._drop_observer()
-                    if last_try or not broken:
-                        raise store_error(error, self._connector.parts) from error
-            raise AssertionError("unreachable")
-
-    async def _drop_observer(self) -> None:
-        observer, self._observer = self._observer, None
-        if observer is not None:
-            await observer.close()
 
 
 class _LostError(Exception):
