@@ -17,6 +17,7 @@ from sched_cli.replaying import (
     prints_aside,
     read_one,
 )
+from sched_cli.step_moves import LocalJourney, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ def step_through(
     if stop.step:
         from sched_cli.tui.step import StepApp
 
-        StepApp(stepper, captured.workflow_id, captured.workflow_type).run()
+        StepApp(LocalJourney(stepper), captured.workflow_id, captured.workflow_type).run()
     else:
         _print_position(view, captured, output)
     with prints_aside():  # what is closed may have its last words
@@ -83,19 +84,6 @@ def _check(wanted: Wanted, stop: Stop, output: OutputFormat) -> None:
         )
     if (stop.step or stop.pdb) and output is not OutputFormat.TABLE:
         raise UsageError("--output goes with --at or --break alone, which print one position.")
-
-
-def place_of(text: str) -> Place:
-    """A place from `file:line`. Raises UsageError."""
-    from sched_sdk._stepping import LineNotFoundError, find_line
-
-    file, _, line = text.rpartition(":")
-    if not file or not line.isdigit() or int(line) == 0:
-        raise UsageError(f"{text!r} is no place in the code. Write it like app.py:42")
-    try:
-        return find_line(file, int(line))
-    except LineNotFoundError as error:
-        raise UsageError(str(error)) from None
 
 
 def _start(

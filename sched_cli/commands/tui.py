@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sched_cli.options import DEFAULT_ENGINE, EngineOption
+from sched_cli.options import DEFAULT_ENGINE, AppOption, EngineOption
 
 
 def tui(
@@ -25,6 +25,7 @@ def tui(
             help="Append tracebacks of errors of the browser itself to this file.",
         ),
     ] = None,
+    app: AppOption = None,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Browse workflows, their histories, workers and the cluster, live."""
@@ -38,4 +39,4 @@ def tui(
         )
     from sched_cli.tui.browser.app import Browser
 
-    Browser(engine, light=light, log=log).run()
+    Browser(engine, light=light, log=log, app_targets=app or ()).run()

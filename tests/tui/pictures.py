@@ -9,6 +9,7 @@ from html import unescape
 from pathlib import Path
 from typing import NamedTuple
 
+from sched_cli.step_moves import LocalJourney
 from sched_cli.tui.step import StepApp
 from sched_sdk._stepping import Stepper
 from tests.tui import shop
@@ -40,7 +41,7 @@ PICTURES = (
 
 async def draw(stepper: Stepper, size: tuple[int, int], keys: Sequence[str]) -> str:
     """The screen after these keys, as SVG."""
-    app = StepApp(stepper, shop.WORKFLOW_ID, shop.WORKFLOW_TYPE)
+    app = StepApp(LocalJourney(stepper), shop.WORKFLOW_ID, shop.WORKFLOW_TYPE)
     async with app.run_test(size=size) as pilot:
         await pilot.press(*keys)
         await pilot.pause()

@@ -74,6 +74,7 @@ WORKFLOW_ID, WORKFLOW_TYPE = "order-1", "ShipOrder"
 
 def define(folder: Path, source: str = SOURCE) -> Any:
     """The workflow function of the app, which is written to `folder`."""
+    folder.mkdir(exist_ok=True)
     path = folder / "app.py"
     path.write_text(source, encoding="utf-8")
     linecache.checkcache(str(path))

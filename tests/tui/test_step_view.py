@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from textual.pilot import Pilot
 
+from sched_cli.step_moves import LocalJourney
 from sched_cli.tui.step import StepApp
 from tests.tui import pictures, shop
 from tests.tui.conftest import Open
@@ -46,7 +47,7 @@ class Seen:
 async def view(
     open_stepper: Open, edit: tuple[str, str] = ("", ""), size: tuple[int, int] = SMALL
 ) -> AsyncIterator[Seen]:
-    app = StepApp(open_stepper(*edit), shop.WORKFLOW_ID, shop.WORKFLOW_TYPE)
+    app = StepApp(LocalJourney(open_stepper(*edit)), shop.WORKFLOW_ID, shop.WORKFLOW_TYPE)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Seen(app, pilot)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -56,12 +56,15 @@ class Browser(Enduring, App[None]):
         connect: Connect | None = None,
         light: bool = False,
         log: Path | None = None,
+        app_targets: Sequence[str] = (),
     ) -> None:
-        """`log` is where tracebacks of the browser's own errors go. `connect` is for
-        tests with recorded data."""
+        """`log` is where tracebacks of the browser's own errors go; `app_targets` is the
+        code to step through, as for `sched replay --app`. `connect` is for tests with
+        recorded data."""
         super().__init__()
         self.engine = engine
         self.failures = Failures(log)
+        self.app_targets = tuple(app_targets)
         self.problem = ""
         """Why there is no connection; empty when there is one."""
         self._heard: datetime | None = None

@@ -1,7 +1,7 @@
-"""Going through a history on screen: `sched replay --step`.
+"""Going through a history on screen: `sched replay --step`, and `p` in the browser.
 
-The screen knows a Stepper and shows its views; each pane shows a part of a view
-and knows nothing of the others.
+The screen knows a Journey (`sched_cli.step_moves`) and shows its views; each pane
+shows a part of a view and knows nothing of the others.
 
     app            the screen as an application of its own
     screen         the panes, and what each key does

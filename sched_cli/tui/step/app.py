@@ -9,7 +9,7 @@ from textual.app import App
 from sched_cli.tui.step.screen import StepScreen
 
 if TYPE_CHECKING:
-    from sched_sdk._stepping import Stepper
+    from sched_cli.step_moves import Journey
 
 __all__ = ["StepApp"]
 
@@ -17,9 +17,12 @@ __all__ = ["StepApp"]
 class StepApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, stepper: Stepper, workflow_id: str, workflow_type: str) -> None:
+    def __init__(self, journey: Journey, workflow_id: str, workflow_type: str) -> None:
         super().__init__()
-        self._first_screen = StepScreen(stepper, workflow_id, workflow_type)
+        self._first_screen = StepScreen(journey, workflow_id, workflow_type)
 
     def get_default_screen(self) -> StepScreen:
         return self._first_screen
+
+    def action_other_theme(self) -> None:
+        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"

@@ -33,6 +33,13 @@ class PositionBar(Widget):
         self._workflow_id = workflow_id
         self._workflow_type = workflow_type
         self._view: View | None = None
+        self._busy = False
+
+    def set_busy(self, busy: bool) -> None:
+        """Whether the code runs, and the next position is not there yet."""
+        if busy is not self._busy:
+            self._busy = busy
+            self.refresh()
 
     def show(self, view: View) -> None:
         self._view = view
@@ -40,10 +47,10 @@ class PositionBar(Widget):
 
     def render(self) -> Content:
         view = self._view
-        if view is None:
-            return Content("")
-        time = local(time_of(view))
         name = Content.assemble((self._workflow_id, "bold"), f"  {self._workflow_type}")
+        if view is None:
+            return Content.assemble(name, "\n", ("The code runs over the history …", FAINT))
+        time = "the code runs …" if self._busy else local(time_of(view))
         room = self.content_size.width - len(time) - 1
         first = name.truncate(max(room, 0), ellipsis=True, pad=True)
         event = f"event {view.event.event_id} {event_name(view)}: " if view.event else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -10,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from sched_cli.errors import UsageError
+from sched_cli.step_moves import Move
 from sched_cli.tui.step.awaits_pane import AwaitsPane
 from sched_cli.tui.step.commands_pane import CommandsPane
 from sched_cli.tui.step.event_pane import EventPane
@@ -24,24 +26,32 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from sched_sdk._stepping import Stepper, View
+    from sched_cli.step_moves import Journey
+    from sched_sdk._stepping import View
 
 __all__ = ["StepScreen"]
 
 
-class StepScreen(Screen[None]):
-    """Shows one position of a Stepper at a time. `q` leaves it."""
+# A move that takes longer says so.
+_PATIENCE_S = 0.3
+
+
+class StepScreen(Screen[str]):
+    """Shows one position of a journey at a time.
+
+    Its result is empty, or says why there is nothing to be seen at all.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,p", "back", "Back", key_display="←", priority=True),
         Binding("right,n", "forward", "Step", key_display="→", priority=True),
-        Binding("home", "first", "First", priority=True),
-        Binding("end", "last", "Last", priority=True),
+        Binding("home", "first", "First", show=False, priority=True),
+        Binding("end", "last", "Last", show=False, priority=True),
         Binding("g", "ask_event", "Event"),
         Binding("f", "next_failure", "Failure"),
         Binding("b", "ask_line", "Line"),
         Binding("z", "zoom", "Zoom"),
-        Binding("d", "toggle_dark", "Dark or light", show=False),
+        Binding("d", "app.other_theme", "Dark or light", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "leave", "Quit"),
     ]
@@ -57,10 +67,13 @@ class StepScreen(Screen[None]):
     }
     """
 
-    def __init__(self, stepper: Stepper, workflow_id: str, workflow_type: str) -> None:
+    def __init__(self, journey: Journey, workflow_id: str, workflow_type: str) -> None:
         super().__init__()
-        self._stepper = stepper
+        self._journey = journey
         self._bar = PositionBar(workflow_id, workflow_type)
+        self._view: View | None = None
+        self._moves: deque[Move] = deque()
+        self._travels = False
 
     def compose(self) -> ComposeResult:
         yield self._bar
@@ -76,7 +89,42 @@ class StepScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one(SourcePane).focus()
-        self._show(self._stepper.view)
+        self._go(Move("stay"))
+
+    def on_unmount(self) -> None:
+        self._journey.close()
+
+    # Going somewhere
+
+    def _go(self, move: Move) -> None:
+        """Soon, behind the moves that are under way: keys never wait for code that runs."""
+        self._moves.append(move)
+        if not self._travels:
+            self._travels = True
+            self.run_worker(self._travel())
+
+    async def _travel(self) -> None:
+        slow = self.set_timer(_PATIENCE_S, lambda: self._bar.set_busy(True))
+        try:
+            while self._moves:
+                await self._make(self._moves.popleft())
+        finally:
+            self._travels = False
+            slow.stop()
+            self._bar.set_busy(False)
+
+    async def _make(self, move: Move) -> None:
+        try:
+            self._view = await self._journey.go(move)
+        except UsageError as error:
+            self._moves.clear()
+            if self._view is None:
+                self.dismiss(str(error))
+            else:
+                self._say(str(error))
+            return
+        if not self._moves:
+            self._show(self._view)
 
     def _show(self, view: View) -> None:
         self._bar.show(view)
@@ -87,26 +135,22 @@ class StepScreen(Screen[None]):
         self.notify(text, severity="warning", markup=False)
 
     def action_forward(self) -> None:
-        self._show(self._stepper.forward())
+        self._go(Move("forward"))
 
     def action_back(self) -> None:
-        self._show(self._stepper.back())
+        self._go(Move("back"))
 
     def action_first(self) -> None:
-        self._show(self._stepper.first())
+        self._go(Move("first"))
 
     def action_last(self) -> None:
-        self._show(self._stepper.last())
+        self._go(Move("last"))
 
     def action_next_failure(self) -> None:
-        view = self._stepper.next_failure()
-        if view is None:
-            self._say("Nothing fails behind this.")
-        else:
-            self._show(view)
+        self._go(Move("next_failure"))
 
     def action_ask_event(self) -> None:
-        last = len(self._stepper.events)
+        last = self._journey.last_event_id
         self.app.push_screen(Prompt("Go to which event?", f"1 to {last:,}"), self._go_to_event)
 
     def _go_to_event(self, text: str | None) -> None:
@@ -115,10 +159,7 @@ class StepScreen(Screen[None]):
         if not text.isdigit():
             self._say(f"{text!r} is not the number of an event.")
             return
-        try:
-            self._show(self._stepper.to(int(text)))
-        except LookupError as error:
-            self._say(str(error))
+        self._go(Move("to_event", event_id=int(text)))
 
     def action_ask_line(self) -> None:
         here = self._current_file()
@@ -126,25 +167,17 @@ class StepScreen(Screen[None]):
         self.app.push_screen(Prompt(question, "a line, or file:line"), self._go_to_line)
 
     def _current_file(self) -> str:
-        frames = self._stepper.view.frames
+        frames = self._view.frames if self._view is not None else ()
         return frames[0].call_site.rpartition(":")[0] if frames else ""
 
     def _go_to_line(self, text: str | None) -> None:
-        from sched_cli.stepping import place_of
-
         if not text:
             return
-        frames = self._stepper.view.frames
-        try:
-            place = place_of(f"{frames[0].file}:{text}" if text.isdigit() and frames else text)
-        except UsageError as error:
-            self._say(str(error))
-            return
-        view = self._stepper.to_line(place)
-        if view is None:
-            self._say(f"{place} does not run any more behind this.")
-        else:
-            self._show(view)
+        frames = self._view.frames if self._view is not None else ()
+        place = f"{frames[0].file}:{text}" if text.isdigit() and frames else text
+        self._go(Move("to_line", place=place))
+
+    # Looking
 
     def action_zoom(self) -> None:
         """The focused pane alone, and back."""
@@ -153,15 +186,11 @@ class StepScreen(Screen[None]):
         elif isinstance(self.focused, Pane):
             self.maximize(self.focused)
 
-    def action_toggle_dark(self) -> None:
-        dark = self.app.current_theme.dark
-        self.app.theme = "textual-light" if dark else "textual-dark"
-
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen())
 
     def action_leave(self) -> None:
         if len(self.app.screen_stack) > 1:
-            self.dismiss()
+            self.dismiss("")
         else:
             self.app.exit()

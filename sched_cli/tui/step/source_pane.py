@@ -26,6 +26,7 @@ class SourcePane(Pane):
     DEFAULT_CSS = """
     SourcePane {
         padding: 0;
+        scrollbar-gutter: stable;
     }
     """
 

@@ -138,16 +138,6 @@ async def test_a_history_is_captured(client: Client, tmp_path: Path, monkeypatch
         await until((tmp_path / "one.json").exists, "the file")
 
 
-async def test_stepping_needs_a_terminal_of_its_own(client: Client) -> None:
-    handle = await client.start_workflow(waits, id="one")
-    async with browsing_engine(client.addresses[0]) as pilot:
-        await shows(pilot, "1 listed")
-        await pilot.press("enter", "right")
-        await shows(pilot, "WorkflowStarted")
-        await pilot.press("p")
-        await shows(pilot, "sched replay one --step", handle.run_id, "--at 1")
-
-
 async def test_an_engine_that_goes_and_comes(tmp_path: Path) -> None:
     db = tmp_path / "sched.db"
     async with serving(db) as server:

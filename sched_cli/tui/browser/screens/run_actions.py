@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-from textual.app import SuspendNotSupported
 
 from sched_cli.tui.browser.messages import RunOpened
 from sched_cli.tui.browser.model.run_list import RunKey
@@ -22,7 +17,7 @@ if TYPE_CHECKING:
     from sched_cli.tui.browser.screens.workflow import WorkflowScreen
     from sched_sdk._client import Client
 
-__all__ = ["QUERY_S", "ask_capture", "ask_copy", "ask_query", "step_through"]
+__all__ = ["QUERY_S", "ask_capture", "ask_copy", "ask_query"]
 
 QUERY_S = 35.0
 """The engine gives up after about 30, and says why."""
@@ -166,22 +161,6 @@ async def _capture(screen: WorkflowScreen, path: Path) -> None:
         screen.notify(f"{path} cannot be written: {error.strerror}.", severity="error")
         return
     screen.notify(f"Wrote {len(captured.events)} events. Run them: sched replay {path}")
-
-
-def step_through(screen: WorkflowScreen, event_id: int | None) -> None:
-    """Give the terminal to `sched replay --step` until it ends. A process of its own
-    imports the code: what that does cannot hurt the browser."""
-    command = [sys.executable, "-m", "sched_cli", "replay", screen.key.workflow_id, "--step"]
-    command += ["--run-id", screen.key.run_id, "--engine", screen.browser.engine]
-    command += ["--at", str(event_id)] if event_id is not None else []
-    try:
-        with screen.app.suspend():
-            done = subprocess.run(command, check=False)
-            if done.returncode:
-                with contextlib.suppress(EOFError, KeyboardInterrupt):
-                    input("Press Enter to go back to the browser. ")
-    except SuspendNotSupported:
-        screen.notify(f"Here it cannot be done: sched {' '.join(command[3:])}", severity="error")
 
 
 def _point(text: str) -> int | Literal["first", "last"]:

@@ -23,7 +23,6 @@ from sched_cli.tui.browser.screens.run_actions import (
     ask_capture,
     ask_copy,
     ask_query,
-    step_through,
 )
 from sched_cli.tui.browser.widgets.common.json_tree import JsonTree
 from sched_cli.tui.browser.widgets.common.line_list import LineList, Titles
@@ -63,7 +62,7 @@ class WorkflowScreen(BrowserScreen):
                 ("y  Y", "copy: the id, in a payload the value · all of it"),
                 ("s c x", "signal, cancel, terminate"),
                 ("r  F", "reset, fork: go on from the event under the cursor"),
-                ("p", "step through it with the code that is here: sched replay --step"),
+                ("p", "step through it with the code that is here"),
                 ("w", "write the history to a file, for sched replay"),
             ),
         )
@@ -335,7 +334,10 @@ class WorkflowScreen(BrowserScreen):
         ask_copy(self, how, self._event_id)
 
     def action_step(self) -> None:
-        step_through(self, self._event_id)
+        # Textual's widgets of the step view are loaded by those who want it.
+        from sched_cli.tui.browser.screens.stepping import step_through
+
+        self.run_worker(step_through(self, self._event_id), group="step", exclusive=True)
 
     @property
     def _event_id(self) -> int | None:
