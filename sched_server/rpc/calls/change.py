@@ -37,33 +37,26 @@ async def signal_workflow(
 async def cancel_workflow(
     engine: Engine, request: pb.CancelWorkflowRequest
 ) -> pb.CancelWorkflowResponse:
-    limits = engine.settings.api_limits
-    _check(limits, request)
-    edge.check_text(limits, "the reason", request.reason)
-    run_id = await engine.change(
-        request.workflow_id,
-        request.run_id,
-        CancelWorkflow(
-            reason=request.reason, request_id=request.request_id, identity=request.identity
-        ),
-    )
-    return pb.CancelWorkflowResponse(run_id=run_id)
+    return pb.CancelWorkflowResponse(run_id=await _stop(engine, request, CancelWorkflow))
 
 
 async def terminate_workflow(
     engine: Engine, request: pb.TerminateWorkflowRequest
 ) -> pb.TerminateWorkflowResponse:
+    return pb.TerminateWorkflowResponse(run_id=await _stop(engine, request, TerminateWorkflow))
+
+
+async def _stop(
+    engine: Engine,
+    request: pb.CancelWorkflowRequest | pb.TerminateWorkflowRequest,
+    kind: type[CancelWorkflow | TerminateWorkflow],
+) -> str:
+    """Returns the run id."""
     limits = engine.settings.api_limits
     _check(limits, request)
     edge.check_text(limits, "the reason", request.reason)
-    run_id = await engine.change(
-        request.workflow_id,
-        request.run_id,
-        TerminateWorkflow(
-            reason=request.reason, request_id=request.request_id, identity=request.identity
-        ),
-    )
-    return pb.TerminateWorkflowResponse(run_id=run_id)
+    change = kind(reason=request.reason, request_id=request.request_id, identity=request.identity)
+    return await engine.change(request.workflow_id, request.run_id, change)
 
 
 def _check(
