@@ -14,7 +14,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, TypeVar, overload
 
 from sched_sdk import _payloads
 from sched_sdk._policy import RetryPolicy, as_timedelta
@@ -50,13 +50,15 @@ _ACTIVITY_ATTRIBUTE = "__sched_activity__"
 
 
 @dataclass(frozen=True, slots=True)
-class WorkflowDefinition:
-    """A function that `@workflow` was applied to."""
+class _Definition:
+    """What is known of a declared function."""
+
+    kind: ClassVar[str]
 
     name: str
-    fn: Callable[..., Awaitable[Any]]
+    fn: Callable[..., Any]
     signature: Signature
-    """Without the context parameter."""
+    """Of a workflow: without the context parameter."""
 
     @property
     def result_type(self) -> Any:
@@ -73,16 +75,27 @@ class WorkflowDefinition:
         return self.signature.decode_arguments(payloads)
 
     def encode_result(self, result: Any) -> common_pb2.Payload:
-        return _encode_result("workflow", self.name, result)
+        try:
+            return _payloads.encode(result)
+        except PayloadError as error:
+            raise PayloadError(f"the result of {self.kind} {self.name}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
-class ActivityDefinition:
+class WorkflowDefinition(_Definition):
+    """A function that `@workflow` was applied to."""
+
+    kind = "workflow"
+
+    fn: Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityDefinition(_Definition):
     """A function that `@activity` was applied to, with its defaults."""
 
-    name: str
-    fn: Callable[..., Any]
-    signature: Signature
+    kind = "activity"
+
     is_async: bool
     needs_instance: bool = False
     """A method without its instance: may be scheduled, but not run."""
@@ -92,23 +105,6 @@ class ActivityDefinition:
     schedule_to_start: timedelta | None = None
     heartbeat_timeout: timedelta | None = None
     task_queue: str | None = None
-
-    @property
-    def result_type(self) -> Any:
-        return self.signature.result_type
-
-    def prepare(self) -> None:
-        """Resolve all annotations; for the worker, before its first task."""
-        self.signature.prepare()
-
-    def encode_arguments(self, arguments: Sequence[Any]) -> list[common_pb2.Payload]:
-        return self.signature.encode_arguments(arguments)
-
-    def decode_arguments(self, payloads: Sequence[common_pb2.Payload]) -> list[Any]:
-        return self.signature.decode_arguments(payloads)
-
-    def encode_result(self, result: Any) -> common_pb2.Payload:
-        return _encode_result("activity", self.name, result)
 
 
 @overload
@@ -238,13 +234,6 @@ def check_name(name: str, what: str) -> str:
     if "\0" in name:
         raise DefinitionError(f"the {what} name {name!r} holds U+0000; leave that character out")
     return name
-
-
-def _encode_result(what: str, name: str, result: Any) -> common_pb2.Payload:
-    try:
-        return _payloads.encode(result)
-    except PayloadError as error:
-        raise PayloadError(f"the result of {what} {name}: {error}") from error
 
 
 def _limit(value: timedelta | float | None, name: str) -> timedelta | None:
