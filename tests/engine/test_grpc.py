@@ -3,74 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sched_sdk.api.v1 import (
-    cluster_service_pb2,
-    common_pb2,
-    history_pb2,
-)
+from sched_sdk.api.v1 import cluster_service_pb2, common_pb2, history_pb2
 from sched_sdk.api.v1 import worker_service_pb2 as worker_pb
 from sched_sdk.api.v1 import workflow_service_pb2 as pb
-from sched_sdk.api.v1.cluster_service_pb2_grpc import ClusterServiceStub
-from sched_sdk.api.v1.worker_service_pb2_grpc import WorkerServiceStub
-from sched_sdk.api.v1.workflow_service_pb2_grpc import WorkflowServiceStub
 from sched_server import EngineServer
 from sched_server.errors import EngineStartError
 from sched_server.settings import MEMORY, ApiLimits, EngineSettings
 
-from .harness import (
-    RESULT,
-    GrpcWorker,
-    claim,
-    complete,
-    event_names,
-    schedule,
-    until,
-    within,
-)
+from .harness import RESULT, claim, complete, event_names, within
+from .remote import START, Stream, result_call, serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 ACCEPTED = worker_pb.SegmentAck.OUTCOME_ACCEPTED
-START = pb.StartWorkflowRequest(workflow_id="wf", workflow_type="Order")
-
-
-class Remote:
-    """A served engine and a channel to it."""
-
-    def __init__(self, server: EngineServer, channel: grpc.aio.Channel) -> None:
-        self.server = server
-        self.channel = channel
-        self.client: Any = WorkflowServiceStub(channel)
-        self.workers: Any = WorkerServiceStub(channel)
-        self.cluster: Any = ClusterServiceStub(channel)
-
-    def worker(self, session_id: str = "", **hello: Any) -> GrpcWorker:
-        return GrpcWorker(self.channel, session_id, **hello)
-
-    async def activity(self, worker: GrpcWorker) -> worker_pb.ActivityTask:
-        await self.client.StartWorkflow(START)
-        await worker.answer(await worker.task(), schedule(1))
-        return await worker.activity()
-
-
-@asynccontextmanager
-async def serving(db: str | Path = MEMORY, **settings: Any) -> AsyncIterator[Remote]:
-    server = EngineServer(EngineSettings(**{"db": db, "port": 0} | settings))
-    await server.start()
-    async with grpc.aio.insecure_channel(server.address) as channel:
-        try:
-            yield Remote(server, channel)
-        finally:
-            await within(server.stop(0))
 
 
 # ---------------------------------------------------------------- unary calls
@@ -339,133 +291,6 @@ async def test_a_bad_hello_is_refused(hello: dict[str, Any], message: str) -> No
         assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert (caught.value.details() or "").startswith(message)
         assert not remote.server.engine.workers.sessions
-
-
-# ---------------------------------------------------------------- the client's stream
-
-
-class Stream:
-    """Calls over one stream."""
-
-    def __init__(self, remote: Remote) -> None:
-        self._outgoing: asyncio.Queue[pb.ClientFrame] = asyncio.Queue()
-        self._stream = remote.client.Connect(self._frames())
-        self._frames_in = self._stream.__aiter__()
-        self.replies: dict[int, pb.Reply] = {}
-        self.reader = asyncio.ensure_future(self._read())
-
-    async def _frames(self) -> AsyncIterator[pb.ClientFrame]:
-        while True:
-            yield await self._outgoing.get()
-
-    async def _read(self) -> None:
-        async for frame in self._frames_in:
-            assert frame.epoch == 1
-            for reply in frame.replies:
-                assert reply.id not in self.replies, "one reply for each call"
-                self.replies[reply.id] = reply
-
-    def send(self, *calls: pb.Call, abandoned: tuple[int, ...] = ()) -> None:
-        self._outgoing.put_nowait(pb.ClientFrame(calls=calls, abandoned=abandoned))
-
-    async def reply(self, call_id: int) -> pb.Reply:
-        await until(lambda: call_id in self.replies)
-        return self.replies[call_id]
-
-    async def close(self) -> None:
-        self._stream.cancel()
-        await asyncio.gather(self.reader, return_exceptions=True)
-
-
-def start_call(call_id: int, workflow_id: str, **fields: Any) -> pb.Call:
-    request = pb.StartWorkflowRequest(
-        workflow_id=workflow_id, workflow_type="Order", request_id=workflow_id, **fields
-    )
-    return pb.Call(id=call_id, start_workflow=request)
-
-
-def result_call(call_id: int, wait_ms: int, timeout_ms: int = 0) -> pb.Call:
-    request = pb.GetWorkflowResultRequest(workflow_id="wf-1", wait_ms=wait_ms)
-    return pb.Call(id=call_id, timeout_ms=timeout_ms, get_workflow_result=request)
-
-
-async def test_many_calls_travel_in_one_frame() -> None:
-    async with serving() as remote:
-        stream = Stream(remote)
-        stream.send(*[start_call(n, f"wf-{n}") for n in range(1, 51)])
-
-        for number in range(1, 51):
-            reply = await stream.reply(number)
-            assert reply.start_workflow.workflow_id == f"wf-{number}"
-        await stream.close()
-
-
-async def test_errors_come_as_replies() -> None:
-    async with serving() as remote:
-        stream = Stream(remote)
-        stream.send(
-            pb.Call(id=1, signal_workflow=pb.SignalWorkflowRequest(workflow_id="x", name="y")),
-            pb.Call(id=2),
-        )
-
-        error = (await stream.reply(1)).error
-        assert error.code == grpc.StatusCode.NOT_FOUND.value[0]
-        assert error.reason == common_pb2.ERROR_REASON_WORKFLOW_NOT_FOUND
-        assert "does not know the call" in (await stream.reply(2)).error.message
-        await stream.close()
-
-
-async def test_a_waiting_call_does_not_hold_up_the_others_and_has_a_deadline() -> None:
-    async with serving() as remote:
-        stream = Stream(remote)
-        stream.send(start_call(1, "wf-1"))
-        await stream.reply(1)
-        stream.send(result_call(2, wait_ms=60_000, timeout_ms=100))
-
-        stream.send(start_call(3, "wf-3"))
-        await stream.reply(3)
-
-        assert 2 not in stream.replies
-        error = (await stream.reply(2)).error
-        assert error.reason == common_pb2.ERROR_REASON_UNAVAILABLE
-        assert error.message == "the call's deadline passed"
-        await stream.close()
-
-
-async def test_abandoned_calls_leave_nothing_behind() -> None:
-    async with serving() as remote:
-        stream = Stream(remote)
-        stream.send(start_call(1, "wf-1"))
-        await stream.reply(1)
-        watchers = remote.server.engine.group.watchers
-        stream.send(result_call(2, wait_ms=60_000))
-        await until(lambda: bool(watchers._results))
-
-        stream.send(abandoned=(2, 77))
-
-        await until(lambda: not watchers._results)
-        assert 2 not in stream.replies
-        stream.send(result_call(3, wait_ms=60_000))
-        await until(lambda: bool(watchers._results))
-        await stream.close()
-        await until(lambda: not watchers._results)
-
-
-async def test_too_many_waiting_calls_are_refused_and_reading_goes_on() -> None:
-    async with serving(api_limits=ApiLimits(calls_per_stream=2)) as remote:
-        stream = Stream(remote)
-        stream.send(start_call(1, "wf-1"))
-        await stream.reply(1)
-        stream.send(*[result_call(n, wait_ms=60_000) for n in (2, 3, 4)])
-
-        error = (await stream.reply(4)).error
-
-        assert error.reason == common_pb2.ERROR_REASON_LIMIT_EXCEEDED
-        assert error.message.startswith("2 calls of this client are waiting")
-        stream.send(abandoned=(2,))
-        stream.send(start_call(5, "wf-5"))
-        assert (await stream.reply(5)).HasField("start_workflow")
-        await stream.close()
 
 
 # ---------------------------------------------------------------- the process

@@ -12,7 +12,7 @@ import pytest
 from sched_sdk.api.v1 import worker_service_pb2 as worker_pb
 from sched_sdk.api.v1 import workflow_service_pb2 as pb
 from tests.engine.harness import Engines, schedule, until, within
-from tests.engine.test_grpc import START, serving
+from tests.engine.remote import START, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
