@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint format proto sim sim-nightly bench fuzz chaos clean
+.PHONY: help setup demo test lint format proto reference sim sim-nightly bench fuzz chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ format: $(STAMP) ## rewrite the code in the project's format
 
 proto: $(STAMP) ## regenerate sched_sdk/api/v1 from proto/
 	$(BIN)/python scripts/generate_stubs.py
+
+reference: $(STAMP) ## make docs/cli.md from the commands
+	$(BIN)/python scripts/generate_cli_reference.py
 
 sim: $(STAMP) ## the whole system under faults, from SEEDS=200 fresh seeds
 	$(BIN)/python -m tests.sim --seeds $(or $(SEEDS),200)

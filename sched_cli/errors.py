@@ -1,24 +1,25 @@
-"""What goes wrong at the command line, and the exit code that says so.
-
-0  fine
-1  the workflow did not complete, or the command itself failed
-2  usage: an option, an argument or a file that cannot be used
-3  no engine answers, or its database does not
-4  no such workflow
-
-130  interrupted; `sched dev`, `sched worker` and whatever runs with `--watch` end
-     with 0 instead, because an interrupt is how they are meant to be stopped
-"""
+"""What goes wrong at the command line, and the exit code that says so."""
 
 from __future__ import annotations
 
 import sys
 
+EXIT_FINE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_NOT_FOUND = 4
 EXIT_INTERRUPTED = 130
+
+EXIT_CODES = {
+    EXIT_FINE: "fine",
+    EXIT_FAILED: "the workflow did not complete, or the command itself failed",
+    EXIT_USAGE: "usage: an option, an argument or a file that cannot be used",
+    EXIT_UNREACHABLE: "no engine answers, or its database does not",
+    EXIT_NOT_FOUND: "no such workflow",
+    # How those are meant to be stopped.
+    EXIT_INTERRUPTED: "interrupted; servers, workers and `--watch` end with 0 instead",
+}
 
 
 class CliError(Exception):

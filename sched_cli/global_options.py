@@ -11,7 +11,18 @@ from dataclasses import dataclass
 
 from sched_cli.errors import UsageError
 
-__all__ = ["GlobalOptions", "is_set", "take"]
+__all__ = ["EVERYWHERE", "GlobalOptions", "is_set", "take"]
+
+EVERYWHERE = {
+    "--profile NAME": (
+        "SCHED_PROFILE",
+        "Talk to the engine of this profile; see `sched config`.",
+    ),
+    "--quiet": ("SCHED_QUIET", "Nothing but data, warnings and errors."),
+    "--no-color": ("NO_COLOR", "No colours; there are none either where stdout is no terminal."),
+    "--debug": ("SCHED_DEBUG", "Show the traceback of an error."),
+}
+"""Each option, with its variable and its meaning."""
 
 _TRUE_WORDS = ("1", "true", "yes", "on")
 _PROFILE = "--profile"

@@ -70,7 +70,7 @@ def build_app() -> typer.Typer:
         worker,
         workflow,
     )
-    from sched_cli.parser import Commands
+    from sched_cli.parser import Commands, add
 
     app = typer.Typer(
         name="sched",
@@ -88,27 +88,28 @@ def build_app() -> typer.Typer:
             "Anywhere on the line: --profile NAME talks to the engine of that profile (sched "
             "config), --quiet says nothing but data and errors, --no-color, and --debug shows "
             "tracebacks.\n\n"
-            "Exit codes: 0 fine, 1 failed, 2 usage, 3 unreachable, 4 no such workflow."
+            "Exit codes: 0 fine, 1 failed, 2 usage, 3 unreachable, 4 no such workflow.\n\n"
+            "Tab completes commands, ids, types and queues after: sched --install-completion"
         ),
     )
-    app.command("init")(init.init)
-    app.command("dev")(dev.dev)
-    app.command("worker")(worker.worker)
-    app.command("check")(check.check)
+    add(app, "init", init.init)
+    add(app, "dev", dev.dev)
+    add(app, "worker", worker.worker)
+    add(app, "check", check.check)
     app.add_typer(workflow.build_commands(), name="workflow")
-    app.command("why")(why.why)
-    app.command("tui")(tui.tui)
-    app.command("replay")(replay.replay)
-    app.command("verify")(verify.verify)
-    app.command("diff")(diff.diff)
-    app.command("capture")(capture.capture)
-    app.command("engine")(engine.engine)
+    add(app, "why", why.why)
+    add(app, "tui", tui.tui)
+    add(app, "replay", replay.replay)
+    add(app, "verify", verify.verify)
+    add(app, "diff", diff.diff)
+    add(app, "capture", capture.capture)
+    add(app, "engine", engine.engine)
     app.add_typer(migrate.build_commands(), name="migrate")
     app.add_typer(cluster.build_commands(), name="cluster")
     app.add_typer(time.build_commands(), name="time")
     app.add_typer(config.build_commands(), name="config")
-    app.command("doctor")(doctor.doctor)
-    app.command("version")(version.version)
+    add(app, "doctor", doctor.doctor)
+    add(app, "version", version.version)
     return app
 
 

@@ -106,6 +106,7 @@ MetricsPortOption = Annotated[
     int | None,
     typer.Option(
         "--metrics-port",
+        metavar="PORT",
         min=0,
         max=65535,
         envvar="SCHED_METRICS_PORT",

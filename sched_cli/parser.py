@@ -1,20 +1,127 @@
-"""The group of all commands, as the parser sees it."""
+"""Commands and nouns as the parser sees them: their help, and what they say of a typo.
+
+A command's help is its docstring, its arguments and options, and its examples,
+which stand above its function:
+
+    @examples("sched workflow show order-7", "sched workflow show order-7 -o json")
+    def show(...) -> None:
+
+`noun` makes a group, `add` puts a command into one. The reference in docs/cli.md is
+made from the same things.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from sched_cli.secrets import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Command", "Commands", "Noun", "add", "examples", "examples_of", "noun", "usage"]
+
+FunctionT = TypeVar("FunctionT", bound="Callable[..., None]")
+
+_EXAMPLES: dict[Any, tuple[str, ...]] = {}
+_EXAMPLES_OF_A_NOUN = 4
+_FIRST_STEPS = (
+    "sched init my-app",
+    "sched dev app.py",
+    "sched workflow start HelloWorld --input world --wait",
+    "sched tui",
+)
 
 # Not exported under a name of its own.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
-class Commands(TyperGroup):
-    """What the parser does not understand, it repeats: a DSN in a wrong place too."""
+def examples(*lines: str) -> Callable[[FunctionT], FunctionT]:
+    """Command lines for the help of the command that this function is. They are run by
+    a test, so they have to work."""
+
+    def note(function: FunctionT) -> FunctionT:
+        _EXAMPLES[function] = lines
+        return function
+
+    return note
+
+
+def examples_of(command: Any) -> tuple[str, ...]:
+    """The examples of a command; of a noun, the first one of its first commands."""
+    if isinstance(command, Commands):
+        return _FIRST_STEPS
+    if isinstance(command, TyperGroup):
+        first = list(command.commands.values())[:_EXAMPLES_OF_A_NOUN]
+        return tuple(examples_of(one)[0] for one in first)
+    return _EXAMPLES.get(inspect.unwrap(command.callback), ())
+
+
+def usage(command: Any) -> str:
+    """ "[OPTIONS] NAME [APP]...", behind the command's own name."""
+    if isinstance(command, TyperGroup):
+        return "COMMAND [ARGS]..."
+    given = [one for one in command.params if isinstance(one, TyperArgument)]
+    return " ".join(["[OPTIONS]", *map(_usage_of, given)])
+
+
+def _usage_of(argument: Any) -> str:
+    name = argument.metavar or argument.name.upper()
+    name = name if argument.required else f"[{name.strip('[]')}]"
+    return name if argument.nargs == 1 else f"{name}..."
+
+
+class Command(TyperCommand):
+    """One command."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the parser's signature
+        return usage(self).split()
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        arguments, options = [], []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None:
+                continue
+            if isinstance(parameter, TyperArgument):
+                arguments.append((_usage_of(parameter), parameter.help or ""))
+            else:
+                options.append(record)
+        for title, rows in (("Arguments", arguments), ("Options", options)):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        _write_examples(self, formatter)
+        super().format_epilog(ctx, formatter)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().make_context(*args, **kwargs)
+        except _UsageError as error:
+            _suggest(error)
+            raise
+
+
+class Noun(TyperGroup):
+    """What several commands are about."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the parser's signature
+        return usage(self).split()
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        _write_examples(self, formatter)
+        super().format_epilog(ctx, formatter)
+
+
+class Commands(Noun):
+    """All of them. What the parser does not understand, it repeats: a DSN in a wrong
+    place too."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -22,3 +129,43 @@ class Commands(TyperGroup):
         except _UsageError as error:
             error.message = redact(error.message)  # type: ignore[attr-defined]  # of every one
             raise
+
+
+def noun(help_text: str) -> typer.Typer:
+    """An empty group of commands."""
+    app = typer.Typer(
+        cls=Noun,
+        help=help_text,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    # Or typer would make an only command the noun itself.
+    app.callback()(_no_options)
+    return app
+
+
+def add(app: typer.Typer, name: str, function: Callable[..., None]) -> None:
+    """Put a command into a group."""
+    app.command(name, cls=Command)(function)
+
+
+def _no_options() -> None:
+    pass
+
+
+def _write_examples(command: Any, formatter: Any) -> None:
+    lines = examples_of(command)
+    if lines:
+        with formatter.section("Examples"):
+            indent = " " * formatter.current_indent
+            formatter.write("".join(f"{indent}{line}\n" for line in lines))
+
+
+def _suggest(error: Any) -> None:
+    """In the words in which commands are suggested."""
+    close = getattr(error, "possibilities", None)
+    if close:
+        named = ", ".join(repr(option) for option in sorted(close))
+        error.message = f"{error.message}. Did you mean {named}?"
+        error.possibilities = None

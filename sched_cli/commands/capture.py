@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sched_cli.options import DEFAULT_ENGINE, EngineOption, RunIdOption, WorkflowIdArgument
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from sched_sdk._capture import CapturedHistory
 
 
+@examples(
+    "sched capture order-7 --output order-7.json",
+    "sched capture order-7 --redact input[0] --redact '/[0-9]{16}/'",
+    "sched capture order-7 > order-7.json",
+)
 def capture(
     workflow_id: WorkflowIdArgument,
     output: Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sched_cli.parser import examples
+
 
 class CheckOutput(StrEnum):
     """How findings are shown."""
@@ -16,6 +18,11 @@ class CheckOutput(StrEnum):
     SARIF = "sarif"
 
 
+@examples(
+    "sched check app.py",
+    "sched check . --select SCH1,SCH201",
+    "sched check app.py --output sarif > sched.sarif",
+)
 def check(
     targets: Annotated[
         list[str],
@@ -46,7 +53,11 @@ def check(
         typer.Option("--output", "-o", envvar="SCHED_CHECK_OUTPUT", help="How to show it."),
     ] = CheckOutput.TEXT,
 ) -> None:
-    """Find in the source what would break workflows in replay; imports nothing of it."""
+    """Find in the source what would break workflows in replay.
+
+    It imports nothing of the app. Exit code 0 if there is nothing, 1 if there is
+    something, 2 if a file cannot be read or parsed.
+    """
     from sched_cli.check import check as check_files
     from sched_cli.check.selection import chosen_rules
     from sched_cli.check.sources import find_sources

@@ -13,26 +13,21 @@ from sched_cli.options import (
     OutputOption,
     WatchOption,
 )
+from sched_cli.parser import add, examples, noun
 
 
 def build_commands() -> typer.Typer:
     """The commands of the noun."""
-    app = typer.Typer(
-        help="How the engines are, and who works for them.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-    )
-    # Or typer would make its only command the noun itself.
-    app.callback()(_no_options)
-    app.command("status")(status)
+    app = noun("How the engines are, and who works for them.")
+    add(app, "status", status)
     return app
 
 
-def _no_options() -> None:
-    pass
-
-
+@examples(
+    "sched cluster status",
+    "sched cluster status --watch",
+    "sched cluster status --output json",
+)
 def status(
     watch: WatchOption = False,
     interval: IntervalOption = DEFAULT_INTERVAL,

@@ -8,6 +8,7 @@ import typer
 
 from sched_cli import completion
 from sched_cli.options import DEFAULT_ENGINE, OutputFormat, OutputOption
+from sched_cli.parser import add, examples, noun
 
 NameArgument = Annotated[
     str,
@@ -21,20 +22,19 @@ NameArgument = Annotated[
 
 def build_commands() -> typer.Typer:
     """The commands of the noun."""
-    app = typer.Typer(
-        help="Name engines, and choose the one that commands talk to.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-    )
-    app.command("list")(list_profiles)
-    app.command("show")(show)
-    app.command("set")(set_profile)
-    app.command("use")(use)
-    app.command("unset")(unset)
+    app = noun("Name engines, and choose the one that commands talk to.")
+    add(app, "list", list_profiles)
+    add(app, "show", show)
+    add(app, "set", set_profile)
+    add(app, "use", use)
+    add(app, "unset", unset)
     return app
 
 
+@examples(
+    "sched config list",
+    "sched config list --output json",
+)
 def list_profiles(output: OutputOption = OutputFormat.TABLE) -> None:
     """List the profiles, and which one is in use."""
     from sched_cli import profiles
@@ -63,6 +63,10 @@ def list_profiles(output: OutputOption = OutputFormat.TABLE) -> None:
     console.data().print(table)
 
 
+@examples(
+    "sched config show",
+    "sched config show --profile prod",
+)
 def show(output: OutputOption = OutputFormat.TABLE) -> None:
     """Show which engine commands talk to, and who says so."""
     import sys
@@ -88,6 +92,10 @@ def show(output: OutputOption = OutputFormat.TABLE) -> None:
     )
 
 
+@examples(
+    "sched config set prod --address engine-a.example:50051,engine-b.example:50051",
+    "sched config set here --address localhost:50051",
+)
 def set_profile(
     name: NameArgument,
     address: Annotated[
@@ -116,6 +124,10 @@ def set_profile(
         console.hint(f"To use it always: sched config use {name}; once: --profile {name}")
 
 
+@examples(
+    "sched config use prod",
+    "sched config use here",
+)
 def use(name: NameArgument) -> None:
     """Let commands talk to this profile's engine from now on."""
     from sched_cli import profiles
@@ -128,6 +140,9 @@ def use(name: NameArgument) -> None:
     console.say(f"Commands talk to {found.engines[name]} now.")
 
 
+@examples(
+    "sched config unset prod",
+)
 def unset(name: NameArgument) -> None:
     """Forget a profile."""
     from sched_cli import profiles

@@ -16,11 +16,18 @@ from sched_cli.options import (
     OtlpEndpointOption,
     TaskQueueOption,
 )
+from sched_cli.parser import examples
 from sched_cli.reload.on_break import OnBreak
 
 DEFAULT_DATABASE = ".sched/dev.db"
 
 
+@examples(
+    "sched dev",
+    "sched dev app.py",
+    "sched dev app.py --db :memory: --port 0",
+    "sched dev app.py --ha",
+)
 def dev(
     app: Annotated[
         list[str] | None,
@@ -38,11 +45,21 @@ def dev(
         ),
     ] = DEFAULT_DATABASE,
     host: Annotated[
-        str, typer.Option("--host", envvar="SCHED_HOST", help="The address to listen on.")
+        str,
+        typer.Option(
+            "--host", metavar="HOST", envvar="SCHED_HOST", help="The address to listen on."
+        ),
     ] = "127.0.0.1",
     port: Annotated[
         int,
-        typer.Option("--port", min=0, max=65535, envvar="SCHED_PORT", help="0 picks a free one."),
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            envvar="SCHED_PORT",
+            help="0 picks a free one.",
+        ),
     ] = DEFAULT_PORT,
     metrics_port: MetricsPortOption = None,
     otlp_endpoint: OtlpEndpointOption = "",
@@ -59,7 +76,11 @@ def dev(
     grace: GraceOption = 8.0,
     check_determinism: CheckDeterminismOption = True,
 ) -> None:
-    """Run an engine on SQLite, and with APP also a worker that reloads."""
+    """Run an engine on SQLite, and with APP a worker that reloads.
+
+    The lines on stderr say where it listens. Ctrl-C ends it; what runs goes on at the
+    next start. It has no authentication.
+    """
     from sched_cli import loops
     from sched_cli.dev_worker import DevWorker
     from sched_cli.tracing import checked_endpoint

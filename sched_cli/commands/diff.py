@@ -7,11 +7,17 @@ from typing import Annotated
 import typer
 
 from sched_cli.options import DEFAULT_ENGINE, EngineOption, OutputFormat, OutputOption
+from sched_cli.parser import examples
 
 _METAVAR = "ID|RUN|FILE"
 _HELP = "A workflow id, a run id, the beginning of one, or a captured history."
 
 
+@examples(
+    "sched diff order-7 order-8",
+    "sched diff order-7 order-8 --all",
+    "sched diff order-7.json order-8 --output json",
+)
 def diff(
     left: Annotated[str, typer.Argument(metavar=_METAVAR, help=_HELP)],
     right: Annotated[str, typer.Argument(metavar=_METAVAR, help="The other one.")],

@@ -14,8 +14,14 @@ from sched_cli.options import (
     PostgresOption,
     RedisOption,
 )
+from sched_cli.parser import examples
 
 
+@examples(
+    "sched doctor",
+    "sched doctor --output json",
+    "sched doctor --redis-url redis://cache.example:6379",
+)
 def doctor(
     postgres_dsn: PostgresOption = None,
     redis_url: RedisOption = "",
@@ -23,6 +29,7 @@ def doctor(
         int,
         typer.Option(
             "--limit",
+            metavar="N",
             min=1,
             envvar="SCHED_DOCTOR_LIMIT",
             help="How many open workflows to look at, the newest ones.",

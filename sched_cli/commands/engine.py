@@ -13,24 +13,40 @@ from sched_cli.options import (
     PostgresOption,
     RedisOption,
 )
+from sched_cli.parser import examples
 
 DEFAULT_LOCK_KEY = "0x53636845644c6431"
 
 
+@examples(
+    "sched engine --postgres-dsn postgresql://sched:secret@db.example/sched --migrate",
+    "sched engine --redis-url redis://cache.example:6379 --host 0.0.0.0",
+)
 def engine(
     postgres_dsn: PostgresOption = None,
     redis_url: RedisOption = "",
     host: Annotated[
-        str, typer.Option("--host", envvar="SCHED_HOST", help="The address to listen on.")
+        str,
+        typer.Option(
+            "--host", metavar="HOST", envvar="SCHED_HOST", help="The address to listen on."
+        ),
     ] = "127.0.0.1",
     port: Annotated[
         int,
-        typer.Option("--port", min=0, max=65535, envvar="SCHED_PORT", help="0 picks a free one."),
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            envvar="SCHED_PORT",
+            help="0 picks a free one.",
+        ),
     ] = DEFAULT_PORT,
     metrics_port: Annotated[
         int,
         typer.Option(
             "--metrics-port",
+            metavar="PORT",
             min=0,
             max=65535,
             envvar="SCHED_METRICS_PORT",
@@ -84,7 +100,11 @@ def engine(
         ),
     ] = 8.0,
 ) -> None:
-    """Run an engine on Postgres; several on one database stand by for each other."""
+    """Run an engine on Postgres.
+
+    Start several on one database: one leads, the others stand by and take over when it
+    ends. Give clients and workers all addresses. It has no authentication.
+    """
     from sched_cli import loops
     from sched_cli.engine_server import EngineOptions, serve
 

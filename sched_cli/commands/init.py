@@ -7,16 +7,23 @@ from typing import Annotated
 
 import typer
 
+from sched_cli.parser import examples
+
 _NAME_PLACEHOLDER = "{{name}}"
 _RENDERED_FILES = ("README.md", "pyproject.toml")
 
 
+@examples(
+    "sched init my-app",
+    "sched init my-app --template hello",
+)
 def init(
     name: Annotated[
         Path, typer.Argument(metavar="NAME", help="The folder to make; its name names the project.")
     ],
     template: Annotated[
-        str, typer.Option("--template", envvar="SCHED_TEMPLATE", help="Which starter.")
+        str,
+        typer.Option("--template", metavar="NAME", envvar="SCHED_TEMPLATE", help="Which starter."),
     ] = "hello",
 ) -> None:
     """Make a new project from a starter."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sched_cli.options import OutputFormat, OutputOption, PostgresOption
+from sched_cli.parser import add, examples, noun
 
 StoreFileOption = Annotated[
     str | None,
@@ -30,19 +31,19 @@ DryRunOption = Annotated[
 
 def build_commands() -> typer.Typer:
     """The commands of the noun."""
-    app = typer.Typer(
-        help="Bring the schema of a store up to date, or back.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-    )
-    app.command("up")(up)
-    app.command("down")(down)
-    app.command("status")(status)
-    app.command("new")(new)
+    app = noun("Bring the schema of a store up to date, or back.")
+    add(app, "up", up)
+    add(app, "down", down)
+    add(app, "status", status)
+    add(app, "new", new)
     return app
 
 
+@examples(
+    "sched migrate up --db state.db",
+    "sched migrate up --postgres-dsn postgresql://sched:secret@db.example/sched",
+    "sched migrate up --db state.db --dry-run",
+)
 def up(
     context: typer.Context,
     to: Annotated[
@@ -69,6 +70,10 @@ def up(
     asyncio.run(migrations.up(migrator, to, dry_run=dry_run))
 
 
+@examples(
+    "sched migrate down --to 1 --db state.db --dry-run",
+    "sched migrate down --to 0 --db state.db --yes",
+)
 def down(
     context: typer.Context,
     to: Annotated[
@@ -98,13 +103,20 @@ def down(
     asyncio.run(migrations.down(migrator, to, dry_run=dry_run, yes=yes))
 
 
+@examples(
+    "sched migrate status --db state.db",
+    "sched migrate status --db state.db --output json",
+)
 def status(
     context: typer.Context,
     postgres_dsn: PostgresOption = None,
     db: StoreFileOption = None,
     output: OutputOption = OutputFormat.TABLE,
 ) -> None:
-    """Show what is applied, what is missing, and whether the files are the same."""
+    """Show which migrations are applied, and which are missing.
+
+    Exit code 1 if a file is not the one that was applied, or is not there.
+    """
     import asyncio
 
     from sched_cli import migrations
@@ -113,6 +125,9 @@ def status(
     asyncio.run(migrations.show_status(migrator, output))
 
 
+@examples(
+    "sched migrate new add_tags",
+)
 def new(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="What it does, in a word or two: add_tags.")

@@ -22,6 +22,7 @@ from sched_cli.options import (
     OutputOption,
     RunIdOption,
 )
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ LimitOption = Annotated[
     int | None,
     typer.Option(
         "--limit",
+        metavar="N",
         min=1,
         envvar="SCHED_REPLAY_LIMIT",
         show_default=False,
@@ -94,6 +96,12 @@ PdbOption = Annotated[
 ]
 
 
+@examples(
+    "sched replay order-7",
+    "sched replay order-7.json --app app.py",
+    "sched replay --type Order --status RUNNING --limit 500",
+    "sched replay order-7 --step",
+)
 def replay(
     given: HistoriesArgument = None,
     app: AppOption = None,

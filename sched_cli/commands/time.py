@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sched_cli.options import DEFAULT_ENGINE, EngineOption, OutputFormat, OutputOption
+from sched_cli.parser import add, examples, noun
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -14,22 +15,15 @@ if TYPE_CHECKING:
 
 def build_commands() -> typer.Typer:
     """The commands of the noun."""
-    app = typer.Typer(
-        help="Move the clock of a dev server.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-    )
-    # Or typer would make its only command the noun itself.
-    app.callback()(_no_options)
-    app.command("advance")(advance)
+    app = noun("Move the clock of a dev server.")
+    add(app, "advance", advance)
     return app
 
 
-def _no_options() -> None:
-    pass
-
-
+@examples(
+    "sched time advance 7d",
+    "sched time advance 1h30m --patience 1m",
+)
 def advance(
     by: Annotated[str, typer.Argument(metavar="DURATION", help="How far: 30s, 1h30m, 7d.")],
     patience: Annotated[
@@ -44,9 +38,10 @@ def advance(
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
-    """Move the clock of a dev server ahead; timers fire as if the time had passed.
+    """Move the clock of a dev server ahead.
 
-    Time goes from one due time to the next, and waits for what follows from each.
+    Timers fire as if the time had passed, and histories show the new times. Time goes
+    from one due time to the next, and waits for what follows from each.
     """
     import asyncio
 

@@ -8,8 +8,15 @@ from typing import Annotated
 import typer
 
 from sched_cli.options import DEFAULT_ENGINE, AppOption, EngineOption
+from sched_cli.parser import examples
 
 
+@examples(
+    "sched tui",
+    "sched tui --light",
+    "sched tui --app app.py --log tui.log",
+    "sched tui --engine engine-a.example:50051,engine-b.example:50051",
+)
 def tui(
     light: Annotated[
         bool,
@@ -28,7 +35,11 @@ def tui(
     app: AppOption = None,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
-    """Browse workflows, their histories, workers and the cluster, live."""
+    """Browse workflows, their histories, workers and the cluster.
+
+    Live, in a terminal of at least 80 columns and 24 lines; ? shows the keys. An engine
+    that is away is tried again until it is back. --app is the code that p steps through.
+    """
     import sys
 
     from sched_cli.errors import UsageError

@@ -28,6 +28,7 @@ from sched_cli.options import (
     OutputFormat,
     OutputOption,
 )
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
     from sched_cli.replaying import Report, Wanted
 
 
+@examples(
+    "sched verify --open --app app.py",
+    "sched verify --all --newest-per-type 200",
+    "sched verify histories/ --strict --output json",
+)
 def verify(
     given: HistoriesArgument = None,
     app: AppOption = None,
@@ -69,6 +75,7 @@ def verify(
         typer.Option(
             "--jobs",
             "-j",
+            metavar="N",
             min=1,
             envvar="SCHED_JOBS",
             show_default="one a core",

@@ -5,8 +5,13 @@ from __future__ import annotations
 import sys
 
 from sched_cli.options import OutputFormat, OutputOption
+from sched_cli.parser import examples
 
 
+@examples(
+    "sched version",
+    "sched version --output json",
+)
 def version(output: OutputOption = OutputFormat.TABLE) -> None:
     """Show the versions of sched and of Python."""
     import platform
@@ -14,7 +19,11 @@ def version(output: OutputOption = OutputFormat.TABLE) -> None:
 
     from sched_cli.render import plain
 
-    told = {"sched": installed_version("sched-engine"), "python": platform.python_version()}
+    told = {
+        "sched": installed_version("sched-engine"),
+        "python": platform.python_version(),
+        "output": plain.SHAPE_VERSION,
+    }
     if output is OutputFormat.JSON:
         plain.print_json(told)
     elif output is OutputFormat.JSONL:

@@ -14,6 +14,7 @@ from sched_cli.options import (
     WatchOption,
     WorkflowIdArgument,
 )
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
+@examples(
+    "sched why order-7",
+    "sched why order-7 --watch",
+    "sched why order-7 --output json",
+)
 def why(
     workflow_id: WorkflowIdArgument,
     watch: WatchOption = False,
@@ -35,7 +41,12 @@ def why(
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
-    """Say why a workflow is where it is: what it waits for, what failed, who is missing."""
+    """Say why a workflow is where it is, and what it waits for.
+
+    A sentence each, the most important first: what failed and when it is tried again,
+    which worker is missing, which signal, timer, activity or step it waits for, since
+    when and where in the code.
+    """
     import asyncio
 
     from sched_cli.render import console, plain

@@ -17,12 +17,18 @@ from sched_cli.options import (
     OtlpEndpointOption,
     TaskQueueOption,
 )
+from sched_cli.parser import examples
 from sched_cli.reload.on_break import OnBreak
 
 if TYPE_CHECKING:
     from sched_cli.reload.protocol import WorkerOptions
 
 
+@examples(
+    "sched worker app.py --reload",
+    "sched worker app.py more.py --task-queue billing --grace 30",
+    "sched worker app.py --engine engine-a.example:50051,engine-b.example:50051",
+)
 def worker(
     targets: Annotated[
         list[str],
@@ -39,7 +45,10 @@ def worker(
     metrics_host: Annotated[
         str,
         typer.Option(
-            "--metrics-host", envvar="SCHED_METRICS_HOST", help="The address to serve them on."
+            "--metrics-host",
+            metavar="HOST",
+            envvar="SCHED_METRICS_HOST",
+            help="The address to serve them on.",
         ),
     ] = "127.0.0.1",
     otlp_endpoint: OtlpEndpointOption = "",

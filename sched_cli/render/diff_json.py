@@ -1,4 +1,4 @@
-"""Two runs as JSON; docs/cli.md describes it."""
+"""Two runs as JSON; docs/cli-output.md describes it."""
 
 from __future__ import annotations
 

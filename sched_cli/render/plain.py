@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sched_cli.options import OutputFormat
 
+SHAPE_VERSION = 1
+"""Of all that commands print as JSON; docs/cli-output.md says when it changes."""
+
 # Fields that only make sense inside a process.
 _LEFT_OUT = frozenset({"raw"})
 

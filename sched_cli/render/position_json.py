@@ -1,4 +1,4 @@
-"""One position of a replay as JSON; docs/cli.md describes it."""
+"""One position of a replay as JSON; docs/cli-output.md describes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A replay as JSON; docs/cli.md describes it."""
+"""A replay as JSON; docs/cli-output.md describes it."""
 
 from __future__ import annotations
 

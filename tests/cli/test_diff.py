@@ -191,7 +191,10 @@ def test_files(tmp_path: Path) -> None:
 def test_the_json_is_as_documented() -> None:
     done = run(*(str(GOLDEN / f"{name}.json") for name in ("patched", "open")), "-o", "json")
     assert done.returncode == 1
-    real, told = json.loads(done.stdout), json.loads(titled(ROOT / "docs" / "cli.md", "diff").text)
+    real, told = (
+        json.loads(done.stdout),
+        json.loads(titled(ROOT / "docs" / "cli-output.md", "diff").text),
+    )
     assert list(real) == list(told)
     assert list(real["left"]) == list(told["left"])
     assert list(real["differences"][0]) == list(told["differences"][0])

@@ -108,7 +108,7 @@ def test_the_json_is_as_documented(folder: Path, replay: Replay) -> None:
         APP.replace(SLEEP, SHIP).replace("charge, number)", 'charge, "A-2")')
     )
     done = replay("order.json", "-o", "json")
-    documented = json.loads(titled(ROOT / "docs" / "cli.md", "replay").text)
+    documented = json.loads(titled(ROOT / "docs" / "cli-output.md", "replay").text)
     assert shape(json.loads(done.stdout)) == shape(documented)
 
 

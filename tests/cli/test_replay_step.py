@@ -79,7 +79,7 @@ def test_a_position_as_json(run_here: Run) -> None:
     data = json.loads(done.stdout)
     assert (data["position"], data["phase"]) == (4, "command")
     assert data["event"]["attributes"]["duration"] == 60
-    documented = json.loads(titled(ROOT / "docs" / "cli.md", "position").text)
+    documented = json.loads(titled(ROOT / "docs" / "cli-output.md", "position").text)
     assert shape(data) == shape(documented)
 
 

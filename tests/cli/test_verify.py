@@ -110,7 +110,7 @@ def test_the_json_is_as_documented(captures: Path, verify: Run) -> None:
     done = verify("captures", "-o", "json")
     assert done.returncode == 1
     real = json.loads(done.stdout)
-    documented = json.loads(titled(ROOT / "docs" / "cli.md", "verify").text)
+    documented = json.loads(titled(ROOT / "docs" / "cli-output.md", "verify").text)
     assert list(real) == list(documented)
     for name in ("types", "undefined", "breaks"):
         assert list(real[name][0]) == list(documented[name][0]), name

@@ -20,7 +20,7 @@ from tests.docs.markdown import ROOT, blocks_of, inline_code_of, pages, prose_of
 _PLANS = ROOT / "docs" / "roadmap.md"
 _SHELLS = ("console", "sh", "bash", "shell", "")
 # What follows is for the shell.
-_AFTER = re.compile(r" (?:&&|\|(?!\S)|;) ")
+_AFTER = re.compile(r" (?:&&|\|(?!\S)|;|>) ")
 _COMMAND = re.compile(r"^\s*(?:\$ )?(sched(?: .*)?)$")
 
 
@@ -66,7 +66,11 @@ def check(line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
     command: Any = app()
     path = ["sched"]
-    while isinstance(command, TyperGroup) and words and not words[0].startswith(("-", "[", "…")):
+    while (
+        isinstance(command, TyperGroup)
+        and words
+        and not words[0].startswith(("-", "[", "…", "COMMAND"))
+    ):
         path.append(words.pop(0))
         command = command.commands.get(path[-1])
         if command is None:
@@ -83,17 +87,23 @@ def check(line: str) -> None:
         raise UnusableCommandError(f"{' '.join(path)}: {error}") from error
 
 
+def commands() -> Iterator[tuple[str, TyperCommand]]:
+    """Every command and its path ("workflow start")."""
+    yield from _commands("", app())
+
+
 def options() -> Iterator[tuple[str, TyperOption]]:
-    """Every option of every command, with the command's path ("workflow start")."""
-    yield from _options("", app())
+    """Every option of every command, with the command's path."""
+    for path, command in commands():
+        for parameter in command.params:
+            if isinstance(parameter, TyperOption) and "--help" not in parameter.opts:
+                yield path, parameter
 
 
-def _options(path: str, command: Any) -> Iterator[tuple[str, TyperOption]]:
+def _commands(path: str, command: Any) -> Iterator[tuple[str, TyperCommand]]:
     if isinstance(command, TyperGroup):
         for name, child in command.commands.items():
-            yield from _options(f"{path} {name}".strip(), child)
+            yield from _commands(f"{path} {name}".strip(), child)
         return
     assert isinstance(command, TyperCommand)
-    for parameter in command.params:
-        if isinstance(parameter, TyperOption) and "--help" not in parameter.opts:
-            yield path, parameter
+    yield path, command

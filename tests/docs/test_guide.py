@@ -191,6 +191,10 @@ def test_tui() -> None:
     assert "```python" not in (GUIDE / "tui.md").read_text(), "then it is to be run here"
 
 
+def test_command_line() -> None:
+    assert "```python" not in (GUIDE / "command-line.md").read_text(), "then it is to be run here"
+
+
 def test_every_page_is_run() -> None:
     tested = {name.removeprefix("test_").replace("_", "-") for name in globals()}
     assert {path.stem for path in GUIDE.glob("*.md")} <= tested

@@ -13,27 +13,23 @@ from sched_cli.commands.workflow import (
     showing,
     starting,
 )
+from sched_cli.parser import add, noun
 
 
 def build_commands() -> typer.Typer:
     """The commands of the noun."""
-    app = typer.Typer(
-        help="Start workflows, look at them, signal and stop them.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-    )
-    app.command("start")(starting.start)
-    app.command("result")(following.result)
-    app.command("list")(reading.list_workflows)
-    app.command("count")(reading.count)
-    app.command("show")(showing.show)
-    app.command("history")(following.history)
-    app.command("query")(asking.query)
-    app.command("stack")(asking.stack)
-    app.command("signal")(changing.signal)
-    app.command("cancel")(changing.cancel)
-    app.command("terminate")(changing.terminate)
-    app.command("reset")(copying.reset)
-    app.command("fork")(copying.fork)
+    app = noun("Start workflows, look at them, signal and stop them.")
+    add(app, "start", starting.start)
+    add(app, "result", following.result)
+    add(app, "list", reading.list_workflows)
+    add(app, "count", reading.count)
+    add(app, "show", showing.show)
+    add(app, "history", following.history)
+    add(app, "query", asking.query)
+    add(app, "stack", asking.stack)
+    add(app, "signal", changing.signal)
+    add(app, "cancel", changing.cancel)
+    add(app, "terminate", changing.terminate)
+    add(app, "reset", copying.reset)
+    add(app, "fork", copying.fork)
     return app

@@ -13,6 +13,7 @@ from sched_cli.options import (
     OutputOption,
     WorkflowIdArgument,
 )
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +31,11 @@ TimeoutOption = Annotated[
 ]
 
 
+@examples(
+    "sched workflow query order-7",
+    "sched workflow query order-7 progress",
+    "sched workflow query order-7 left --input 10 --output json",
+)
 def query(
     workflow_id: WorkflowIdArgument,
     name: Annotated[
@@ -67,13 +73,20 @@ def query(
         plain.print_json(answer)
 
 
+@examples(
+    "sched workflow stack order-7",
+    "sched workflow stack order-7 --output json",
+)
 def stack(
     workflow_id: WorkflowIdArgument,
     timeout: TimeoutOption = None,
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
-    """Show where each task of a workflow's code stands, and what it waits for."""
+    """Show where a workflow's code stands, and what it waits for.
+
+    Each of its tasks, with the functions it is in. A worker has to answer.
+    """
     from sched_cli.render import console, plain
 
     tasks, now = _ask(engine, workflow_id, "__stack", [], timeout)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sched_cli.options import DEFAULT_ENGINE, EngineOption, WorkflowIdArgument
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,6 +20,10 @@ ReasonOption = Annotated[
 ]
 
 
+@examples(
+    "sched workflow signal order-7 approve",
+    'sched workflow signal order-7 approve --input \'{"by": "ops"}\'',
+)
 def signal(
     workflow_id: WorkflowIdArgument,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The signal's name.")],
@@ -41,6 +46,10 @@ def signal(
     _confirm(f"Sent signal {name} to {found}.")
 
 
+@examples(
+    "sched workflow cancel order-7",
+    "sched workflow cancel order-7 --reason 'the customer called'",
+)
 def cancel(
     workflow_id: WorkflowIdArgument,
     reason: ReasonOption = "",
@@ -51,6 +60,10 @@ def cancel(
     _confirm(f"Asked {found} to cancel. What it does now: sched workflow show {found}")
 
 
+@examples(
+    "sched workflow terminate order-7",
+    "sched workflow terminate order-7 --reason broken",
+)
 def terminate(
     workflow_id: WorkflowIdArgument,
     reason: ReasonOption = "",

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sched_cli.commands.workflow.changing import ReasonOption
-from sched_cli.options import DEFAULT_ENGINE, EngineOption, WorkflowIdArgument
+from sched_cli.options import (
+    DEFAULT_ENGINE,
+    EngineOption,
+    OutputFormat,
+    OutputOption,
+    WorkflowIdArgument,
+)
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -65,6 +72,11 @@ DropSignalsOption = Annotated[
 ]
 
 
+@examples(
+    "sched workflow reset order-7 --to first",
+    "sched workflow reset order-7 --event 4 --reason 'the mail server is back'",
+    "sched workflow reset order-7 --to divergence --app app.py",
+)
 def reset(
     workflow_id: WorkflowIdArgument,
     event: EventOption = None,
@@ -72,9 +84,14 @@ def reset(
     app: CopyAppOption = None,
     drop_signals: DropSignalsOption = False,
     reason: ReasonOption = "",
+    output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
-    """End a run, and begin a new one with its history up to an earlier point."""
+    """End a run, and go on from an earlier point of its history.
+
+    A new run begins under the same id, with the events up to there; one that has ended
+    is taken up again. What was done stays done.
+    """
     start = _start(workflow_id, _point(event, to), app or (), engine)
 
     async def begin(handle: WorkflowHandle[object]) -> WorkflowHandle[object]:
@@ -82,8 +99,14 @@ def reset(
 
     copy = _copy(engine, start, begin)
     _say(f"Reset {copy.info.workflow_id}", copy)
+    if output is not OutputFormat.TABLE:
+        _print_ids(copy, output)
 
 
+@examples(
+    "sched workflow fork order-7 --event 4 --id order-7-again",
+    "sched workflow fork order-7 --to last --drop-signals",
+)
 def fork(
     workflow_id: WorkflowIdArgument,
     event: EventOption = None,
@@ -101,9 +124,13 @@ def fork(
     ] = None,
     drop_signals: DropSignalsOption = False,
     reason: ReasonOption = "",
+    output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
-    """Begin a workflow with another's history up to an earlier point."""
+    """Begin a workflow with another's history up to an earlier point.
+
+    The same as reset, under another id; the original goes on. Prints the new id.
+    """
     start = _start(workflow_id, _point(event, to), app or (), engine)
 
     async def begin(handle: WorkflowHandle[object]) -> WorkflowHandle[object]:
@@ -112,7 +139,21 @@ def fork(
     copy = _copy(engine, start, begin)
     assert copy.origin is not None
     _say(f"Forked {copy.origin.workflow_id}", copy)
-    typer.echo(copy.info.workflow_id)
+    if output is OutputFormat.TABLE:
+        typer.echo(copy.info.workflow_id)
+    else:
+        _print_ids(copy, output)
+
+
+def _print_ids(copy: WorkflowDescription, output: OutputFormat) -> None:
+    from sched_cli.render import plain
+
+    ids = {
+        "workflow_id": copy.info.workflow_id,
+        "run_id": copy.info.run_id,
+        "origin": copy.origin,
+    }
+    plain.print_value(ids, output)
 
 
 def _point(event: int | None, to: NamedPoint | None) -> int | NamedPoint:

@@ -13,6 +13,7 @@ from sched_cli.options import (
     OutputOption,
     WorkflowIdArgument,
 )
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from sched_sdk._client import WorkflowHandle
 
 
+@examples(
+    "sched workflow result hello-1",
+    "sched workflow result hello-1 --timeout 30s --output json",
+)
 def result(
     workflow_id: WorkflowIdArgument,
     timeout: Annotated[
@@ -57,6 +62,11 @@ def result(
         ) from None
 
 
+@examples(
+    "sched workflow history order-7",
+    "sched workflow history hello-1 --follow",
+    "sched workflow history order-7 --after 2 --output jsonl",
+)
 def history(
     workflow_id: WorkflowIdArgument,
     follow: Annotated[

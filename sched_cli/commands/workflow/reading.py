@@ -16,6 +16,7 @@ from sched_cli.options import (
     OutputOption,
     WatchOption,
 )
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -101,6 +102,12 @@ BuildOption = Annotated[
 ]
 
 
+@examples(
+    "sched workflow list",
+    "sched workflow list --status failed,timed_out --type Order --limit 100",
+    "sched workflow list --id order- --watch",
+    "sched workflow list --output jsonl",
+)
 def list_workflows(
     status: StatusOption = None,
     workflow_type: TypeOption = None,
@@ -108,7 +115,8 @@ def list_workflows(
     id_prefix: IdPrefixOption = None,
     build: BuildOption = None,
     limit: Annotated[
-        int, typer.Option("--limit", min=1, envvar="SCHED_LIMIT", help="How many at most.")
+        int,
+        typer.Option("--limit", metavar="N", min=1, envvar="SCHED_LIMIT", help="How many at most."),
     ] = 20,
     watch: WatchOption = False,
     interval: IntervalOption = DEFAULT_INTERVAL,
@@ -163,6 +171,10 @@ def _watch_list(
     watch(subject, output, interval, connection)
 
 
+@examples(
+    "sched workflow count",
+    "sched workflow count --status running --task-queue default",
+)
 def count(
     status: StatusOption = None,
     workflow_type: TypeOption = None,

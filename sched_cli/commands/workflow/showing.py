@@ -14,6 +14,7 @@ from sched_cli.options import (
     WatchOption,
     WorkflowIdArgument,
 )
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     Seen = tuple[Sight, Timeline | None]
 
 
+@examples(
+    "sched workflow show order-7",
+    "sched workflow show order-7 --watch --interval 500ms",
+    "sched workflow show order-7 --output json",
+)
 def show(
     workflow_id: WorkflowIdArgument,
     watch: WatchOption = False,
@@ -34,7 +40,11 @@ def show(
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
-    """Show one workflow: how it stands, what it waits for, how it ended."""
+    """Show one workflow: how it stands, and what happened when.
+
+    Its status, what it waits for and where in the code, attempts, errors and the next
+    try, and a picture of its activities, steps, timers and signals.
+    """
     from sched_cli.connection import on_workflow, with_client
     from sched_cli.looking import is_over, look, read_timeline
     from sched_cli.render.workflows import sight_object

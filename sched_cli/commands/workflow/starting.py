@@ -16,6 +16,7 @@ from sched_cli.options import (
     OutputOption,
     TaskQueueOption,
 )
+from sched_cli.parser import examples
 
 if TYPE_CHECKING:
     from sched_sdk._client import Client, WorkflowHandle
@@ -29,6 +30,12 @@ class IdConflict(StrEnum):
     TERMINATE_EXISTING = "terminate_existing"
 
 
+@examples(
+    "sched workflow start Order --input A-7",
+    "sched workflow start Order --input A-7 --id order-7 --id-conflict use_existing",
+    "sched workflow start HelloWorld --input world --wait",
+    'sched workflow start Transfer --input 100 --input \'{"to": "ops"}\' --follow',
+)
 def start(
     name: Annotated[
         str,
@@ -96,7 +103,10 @@ def start(
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
-    """Start a workflow. Prints its id, or with --wait its result."""
+    """Start a workflow. Prints its id, or with --wait its result.
+
+    With --wait the exit code is 1 if it did not complete.
+    """
     from sched_cli.connection import with_client
     from sched_cli.values import parse_duration, parse_inputs
 

@@ -32,7 +32,7 @@ def test_the_example_of_the_page() -> None:
 
 
 def test_the_example_of_the_command_lines_page() -> None:
-    told = json.loads(titled(ROOT / "docs" / "cli.md", "check").text)
+    told = json.loads(titled(ROOT / "docs" / "cli-output.md", "check").text)
     Path("app.py").write_text(
         "import time\n\nfrom sched_sdk import WorkflowContext, workflow\n\n\n"
         "@workflow\nasync def order(ctx: WorkflowContext) -> None:\n\n\n    now()\n\n\n"

@@ -1,0 +1,139 @@
+"""What `--help` says, and whether its examples work."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sched_cli.parser import examples_of
+from tests.cli.support import sched_in_process, start_dev
+from tests.docs.commands import app, check, commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from typer.core import TyperCommand
+
+_APP = """
+from sched_sdk import WorkflowContext, workflow
+
+
+@workflow(name="HelloWorld")
+async def hello_world(ctx: WorkflowContext, name: str) -> str:
+    return f"Hello, {name}!"
+
+
+@workflow(name="Transfer")
+async def transfer(ctx: WorkflowContext, amount: int, options: dict[str, str]) -> int:
+    return amount
+
+
+def price() -> int:
+    return 42
+
+
+@workflow(name="Order")
+async def order(ctx: WorkflowContext, number: str) -> None:
+    @ctx.query
+    def progress() -> str:
+        return "packed"
+
+    @ctx.query
+    def left(most: int) -> int:
+        return most - 1
+
+    await ctx.step(price)
+    await ctx.step(price)
+    await ctx.wait_for_signal("paid")
+    await ctx.wait_for_signal("sent")
+"""
+
+# They run until somebody ends them, need a terminal or a server of their own, or
+# write into the source tree.
+_ONLY_PARSED = re.compile(
+    r"sched (init|dev|worker|engine|tui|migrate new)\b| --watch| --step|db\.example|cache\.example"
+)
+_ENDS_IT = re.compile(r"workflow (cancel|terminate|reset|signal) order-7")
+# What these find is no success, and is said to be none.
+_ENDS_WITH_1 = ("sched diff", "sched workflow reset order-7 --to divergence")
+
+
+@pytest.mark.parametrize(("path", "command"), list(commands()), ids=lambda value: str(value)[:30])
+def test_every_command_ends_its_help_with_examples(path: str, command: TyperCommand) -> None:
+    shown = sched_in_process(*path.split(), "--help", environment={"COLUMNS": "80"}).stdout
+    lines = examples_of(command)
+    assert 1 <= len(lines) <= 4
+    assert shown.endswith("Examples:\n" + "".join(f"  {line}\n" for line in lines))
+    for line in lines:
+        assert line.startswith(f"sched {path}")
+        check(line.split(" > ")[0])
+
+
+@pytest.mark.parametrize("group", [(), *((name,) for name in ("workflow", "config", "migrate"))])
+def test_the_summaries_of_a_group_are_not_cut(group: tuple[str, ...]) -> None:
+    shown = sched_in_process(*group, "--help", environment={"COLUMNS": "80"}).stdout
+    assert "..." not in shown.replace("[ARGS]...", "")
+    assert "Examples:" in shown
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A dev server that serves what the examples speak of."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "app.py").write_text(_APP)
+    running, address = start_dev(folder, "app.py", "--db", ":memory:")
+    with running:
+        running.wait_for("serves workflows")
+        yield folder, address
+
+
+def test_the_examples_work(
+    shop: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder, address = shop
+    monkeypatch.chdir(folder)
+    environment = {"SCHED_ENGINE_ADDRESS": address, "SCHED_CONFIG": str(tmp_path / "config")}
+
+    def run(line: str) -> None:
+        words = shlex.split(line.split(" > ", maxsplit=1)[0])[1:]
+        done = sched_in_process(*words, environment=environment)
+        expected = 1 if line.startswith(_ENDS_WITH_1) else 0
+        assert done.returncode == expected, f"{line}\n{done.stdout}{done.stderr}"
+
+    def take_up(workflow_id: str) -> None:
+        start = "sched workflow start Order --input A-7 --id-conflict terminate_existing --id"
+        run(f"{start} {workflow_id}")
+        # Its code has run, so that it can be asked, replayed and reset.
+        run(f"sched workflow query {workflow_id} progress")
+
+    run("sched workflow start HelloWorld --input world --id hello-1 --wait")
+    take_up("order-7")
+    take_up("order-8")
+    run("sched workflow signal order-8 paid")
+    run("sched capture order-7 --output order-7.json")
+    (folder / "histories").mkdir()
+    run("sched capture hello-1 --output histories/hello.json")
+    run("sched config set prod --address localhost:50051")
+    for _, command in commands():
+        for line in examples_of(command):
+            if not _ONLY_PARSED.search(line):
+                if _ENDS_IT.search(line):
+                    take_up("order-7")
+                run(line)
+
+
+def test_a_typo_is_answered_with_what_is_there() -> None:
+    assert app().commands
+    for words, answer in (
+        (("workflw", "list"), "'workflow'"),
+        (("workflow", "strat"), "'start'"),
+        (("workflow", "list", "--stauts", "x"), "Did you mean '--status'?"),
+    ):
+        done = sched_in_process(*words, environment={})
+        assert done.returncode == 2
+        assert "Did you mean" in done.stderr
+        assert answer in done.stderr
