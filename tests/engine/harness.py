@@ -190,6 +190,11 @@ class LocalEngine:
         """Connect a worker."""
         return LocalWorker(self, session_id, **hello)
 
+    def pass_time(self, seconds: float) -> None:
+        """By the cluster's clock, which timers and timeouts follow."""
+        self.group.clock.advance(int(seconds * 1_000_000))
+        self.group.timers.clock_moved()
+
     async def quiet(self) -> None:
         """Everything that was under way has had its turn."""
         for _ in range(5):
