@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,9 @@ from sched_sdk import (
 from sched_sdk._client.cluster import advance_time, ask_status
 from sched_sdk._client.models import TimeAdvance
 from sched_sdk.errors import InvalidArgumentError, WorkflowFailedError
-from sched_server import EngineServer, EngineSettings
+from sched_server import EngineServer
 from tests.engine.harness import until
+from tests.servers.engine import engine_here
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -82,14 +84,8 @@ async def gate() -> asyncio.Event:
     return gates[-1]
 
 
-@asynccontextmanager
-async def engine(db: Path | str = ":memory:", **settings: bool) -> AsyncIterator[EngineServer]:
-    server = EngineServer(EngineSettings(db=db, port=0, **{"movable_clock": True} | settings))
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop(0)
+def engine(**settings: Any) -> AbstractAsyncContextManager[EngineServer]:
+    return engine_here(**{"movable_clock": True} | settings)
 
 
 @asynccontextmanager
@@ -176,13 +172,13 @@ async def test_many_timers_fire_in_their_order_with_all_that_follows() -> None:
 
 async def test_the_clock_stays_ahead_when_the_server_is_started_again(tmp_path: Path) -> None:
     db = tmp_path / "dev.db"
-    async with engine(db) as server:
+    async with engine(db=db) as server:
         async with await Client.connect(server.address) as client:
             before = client.cluster_time()
             handle = await client.start_workflow(sleeps, (7 * DAY).total_seconds(), id="week")
         async with serving(server):
             await advance(server, 4 * DAY)
-    async with engine(db) as server:
+    async with engine(db=db) as server:
         clock = (await ask_status(server.address, timeout=5)).clock
         assert clock.advanced == 4 * DAY
         async with serving(server) as client:
@@ -193,7 +189,7 @@ async def test_the_clock_stays_ahead_when_the_server_is_started_again(tmp_path: 
             await handle.result(timeout=5)
             times = [event.time async for event in handle.history()]
             assert times == sorted(times)
-    async with engine(db) as server:
+    async with engine(db=db) as server:
         assert (await ask_status(server.address, timeout=5)).clock.advanced == 7 * DAY
 
 

@@ -22,7 +22,7 @@ from sched_sdk import (
     workflow,
 )
 from sched_sdk._client import TaskState, WorkflowStatus
-from sched_server import EngineServer, EngineSettings
+from tests.servers.engine import engine_here
 
 
 @workflow
@@ -32,11 +32,11 @@ async def order(ctx: WorkflowContext, item: str, count: int = 1) -> str:
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    server = EngineServer(EngineSettings(db=":memory:", port=0))
-    await server.start()
-    async with await Client.connect(server.address, identity="tester") as client:
+    async with (
+        engine_here() as server,
+        await Client.connect(server.address, identity="tester") as client,
+    ):
         yield client
-    await server.stop(0)
 
 
 async def test_what_is_started_can_be_described(client: Client) -> None:

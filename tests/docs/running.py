@@ -22,8 +22,9 @@ from types import ModuleType
 from typing import Any
 
 from sched_sdk import Client, Worker
-from sched_server import EngineServer, EngineSettings
+from sched_server import EngineServer
 from tests.docs.markdown import ROOT, Block, blocks_of
+from tests.servers.engine import engine_here
 
 GUIDE = ROOT / "docs" / "guide"
 
@@ -89,19 +90,14 @@ async def running(name: str) -> AsyncIterator[Page]:
     """A page of the guide, declared, served and driven. At the end every
     workflow that it shows must have been run."""
     path = GUIDE / f"{name}.md" if not name.endswith(".md") else ROOT / name
-    server = EngineServer(EngineSettings(db=":memory:", port=0))
-    await server.start()
-    try:
-        async with await Client.connect(server.address) as client:
-            page = Page(path, server, client)
-            page.declare()
-            worker = Worker(client, workflows=page.workflows(), activities=page.activities())
-            async with worker:
-                await page.drive()
-                yield page
-                assert await page.never_started() == set()
-    finally:
-        await server.stop(0)
+    async with engine_here() as server, await Client.connect(server.address) as client:
+        page = Page(path, server, client)
+        page.declare()
+        worker = Worker(client, workflows=page.workflows(), activities=page.activities())
+        async with worker:
+            await page.drive()
+            yield page
+            assert await page.never_started() == set()
 
 
 def compiled(block: Block, text: str | None = None) -> Any:

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 import opentelemetry.trace
 import pytest
 
-from sched_sdk import Client
-from sched_server import EngineServer, EngineSettings
+from sched_server import EngineServer
 from sched_server.observability.otlp import SpanSender
+from tests.servers.engine import client, engine_here
 from tests.tracing.receiver import GrpcReceiver, HttpReceiver
+
+__all__ = ["client"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,18 +36,8 @@ def http_receiver() -> Iterator[HttpReceiver]:
 
 @pytest.fixture
 async def engine(receiver: GrpcReceiver) -> AsyncIterator[EngineServer]:
-    server = EngineServer(
-        EngineSettings(db=":memory:", port=0, otlp_endpoint=receiver.url, activity_grace_s=0.2)
-    )
-    await server.start()
-    yield server
-    await server.stop(0)
-
-
-@pytest.fixture
-async def client(engine: EngineServer) -> AsyncIterator[Client]:
-    async with await Client.connect(engine.address) as connected:
-        yield connected
+    async with engine_here(otlp_endpoint=receiver.url, activity_grace_s=0.2) as server:
+        yield server
 
 
 @pytest.fixture

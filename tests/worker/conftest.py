@@ -6,19 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sched_sdk import Client
-from sched_server import EngineServer, EngineSettings
+from sched_server import EngineServer
+from tests.servers.engine import client, engine_here
+
+__all__ = ["client"]
 
 
 @pytest.fixture
 async def engine() -> AsyncIterator[EngineServer]:
-    server = EngineServer(EngineSettings(db=":memory:", port=0))
-    await server.start()
-    yield server
-    await server.stop(0)
-
-
-@pytest.fixture
-async def client(engine: EngineServer) -> AsyncIterator[Client]:
-    async with await Client.connect(engine.address) as client:
-        yield client
+    async with engine_here() as server:
+        yield server

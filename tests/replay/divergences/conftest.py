@@ -17,7 +17,7 @@ from sched_cli.histories import read_history
 from sched_sdk import Client, Worker, WorkflowHandle
 from sched_sdk._capture import CapturedHistory
 from sched_sdk._definitions import WorkflowDefinition, workflow_definition_of
-from sched_server import EngineServer, EngineSettings
+from tests.servers.engine import engine_here
 
 SOURCE = Path(__file__).with_name("order.py").read_text(encoding="utf-8")
 
@@ -51,19 +51,14 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> CapturedHistory:
 
 
 async def _record(app: ModuleType) -> CapturedHistory:
-    server = EngineServer(EngineSettings(db=":memory:", port=0))
-    await server.start()
-    try:
-        async with await Client.connect(server.address) as client:
-            activities = [app.charge, app.print_label, app.ship, app.audit]
-            async with Worker(client, workflows=[app.order], activities=activities):
-                handle = await client.start_workflow(app.order, "A-1", 675, id="order-1")
-                await _until_it_waits(handle)
-                await handle.signal("packed", 7)
-                await handle.result()
-            return await read_history(client, "order-1")
-    finally:
-        await server.stop(0)
+    async with engine_here() as server, await Client.connect(server.address) as client:
+        activities = [app.charge, app.print_label, app.ship, app.audit]
+        async with Worker(client, workflows=[app.order], activities=activities):
+            handle = await client.start_workflow(app.order, "A-1", 675, id="order-1")
+            await _until_it_waits(handle)
+            await handle.signal("packed", 7)
+            await handle.result()
+        return await read_history(client, "order-1")
 
 
 async def _until_it_waits(handle: WorkflowHandle[Any]) -> None:
