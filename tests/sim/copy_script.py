@@ -19,6 +19,7 @@ from tests.sim.elsewhere_script import elsewhere
 if TYPE_CHECKING:
     from sched_sdk import Client
     from tests.sim.plan import Act, Job
+    from tests.sim.truth import Run
     from tests.sim.world import World
 
 Handle = Any
@@ -48,7 +49,8 @@ async def _reset(
     except (InvalidArgumentError, WorkflowAlreadyStartedError) as error:
         # The event is not there yet; or another reset was faster.
         world.trace.add(job.workflow_id, f"no {request_id}: {error}")
-        if world.ledger.copies.get(request_id):
+        own = [run for run in _runs_of(world, request_id) if run.run_id in str(error)]
+        if own or world.ledger.copies.get(request_id):
             world.wrong("clients", f"{request_id} was done, and is refused: {error}")
         return
     _copied(world, job, request_id, copy)
@@ -56,6 +58,11 @@ async def _reset(
         asyncio.ensure_future(_ask_again(world, client, copy, job, again)) for again in job.acts
     ]
     await asyncio.gather(result(world, job, copy), *needs)
+
+
+def _runs_of(world: World, request_id: str) -> list[Run]:
+    runs = world.checkers.truth.by_run_id.values()
+    return [run for run in runs if run.start_request == request_id]
 
 
 async def _ask_again(world: World, client: Client, copy: Handle, job: Job, act: Act) -> None:

@@ -97,6 +97,9 @@ class Injector:
                 self._after(fault, lambda: world.network.heal(one, other))
                 if other == "database":
                     self._end_session_if_cut(one)
+            case "streams broken":
+                assert node is not None
+                world.network.break_all(node.process)
             case "database away":
                 database.away = True
                 self._after(fault, lambda: setattr(database, "away", False))

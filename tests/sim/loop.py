@@ -113,6 +113,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, chance: random.Random) -> None:
         super().__init__()
         self._now = 0.0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers_made = 0
         self._chance = chance
         self.callbacks = 0
         self.limit = 1 << 62
@@ -146,25 +148,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now += _TURN_S
 
     def _wake_timers(self) -> None:
-        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        if self._timer_cancelled_count > 100 + len(timers) // 2:  # type: ignore[has-type]
-            for timer in timers:
-                timer._scheduled = not timer.cancelled()  # type: ignore[attr-defined]
-            timers[:] = [timer for timer in timers if not timer.cancelled()]
-            heapq.heapify(timers)
-            self._timer_cancelled_count = 0
-        while timers and timers[0].cancelled():
-            heapq.heappop(timers)._scheduled = False  # type: ignore[attr-defined]
-            self._timer_cancelled_count -= 1
+        timers = self._timers
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
         ready = self._ready  # type: ignore[attr-defined]
         if not ready:
             if not timers:
                 raise Frozen
-            self._now = max(self._now, timers[0].when())
-        while timers and timers[0].when() <= self._now:
-            timer = heapq.heappop(timers)
-            timer._scheduled = False  # type: ignore[attr-defined]
-            ready.append(timer)
+            self._now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= self._now:
+            ready.append(heapq.heappop(timers)[2])
 
     def _shuffled(self, turn: list[asyncio.Handle]) -> list[asyncio.Handle]:
         """Whole processes in any order, the callbacks of each in theirs."""
@@ -195,6 +188,30 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self.callbacks > self.limit:
             raise Frozen
         handle._run()
+
+    # --- asyncio's own, without what costs time and does nothing here ----------------
+
+    def call_soon(
+        self,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._timers_made += 1
+        heapq.heappush(self._timers, (when, self._timers_made, timer))
+        return timer
 
     # --- what asyncio's base class asks of a loop ------------------------------------
 

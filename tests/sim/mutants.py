@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,15 +71,21 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="tried at most for each (200)")
     parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
     parser.add_argument("--only", default="", help="those whose name has this in it")
+    parser.add_argument("--jobs", type=int, default=1, help="so many at the same time (1)")
     arguments = parser.parse_args()
     missed = 0
     chosen = [mutant for mutant in MUTANTS if arguments.only in mutant.name]
-    for mutant in chosen:
+
+    def judge(mutant: Mutant) -> tuple[Mutant, int, str, float]:
         began = time.monotonic()
         after, said = try_mutant(mutant, seeds=arguments.seeds, first=arguments.first)
-        missed += not after
-        print(f"{after or '-':>4}  {time.monotonic() - began:6.1f} s  {mutant.name}: {said[:140]}")
-        sys.stdout.flush()
+        return mutant, after, said, time.monotonic() - began
+
+    # Each has a process of its own; the threads only wait for them.
+    with ThreadPoolExecutor(arguments.jobs) as threads:
+        for mutant, after, said, seconds in threads.map(judge, chosen):
+            missed += not after
+            print(f"{after or '-':>4}  {seconds:6.1f} s  {mutant.name}: {said[:140]}", flush=True)
     print(f"{len(chosen) - missed} of {len(chosen)} mutants were found")
     return 1 if missed else 0
 

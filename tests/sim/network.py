@@ -81,6 +81,13 @@ class Network:
             if process in (connection.client, connection.server):
                 connection.silence(self.chance.uniform(*_SILENCE_S), paused=process)
 
+    def break_all(self, process: Process) -> None:
+        """Its connections end, in the middle of whatever is said."""
+        for connection in list(self.connections):
+            if process in (connection.client, connection.server):
+                self.messages["broken streams"] += 1
+                connection.break_("connection reset", keep=self.chance.random() < 0.5)
+
     def died(self, process: Process) -> None:
         """Its machine closes its connections."""
         for connection in list(self.connections):

@@ -104,6 +104,13 @@ class Plan(Struct, frozen=True, kw_only=True):
     calm_at_s: float = CALM_AT_S
 
 
+_STORMS = (
+    ("kill", "pause", "cut", "end session"),
+    ("kill", "pause", "cut", "end session"),
+    ("streams broken", "database slow"),
+)
+
+
 def draw(seed: int) -> Plan:
     chance = random.Random(f"{seed}/topology")
     quiet = chance.random() < 0.05
@@ -138,13 +145,13 @@ def _rates(chance: random.Random) -> Rates:
     return Rates(
         tail=some(0.05),
         breaks=some(0.004),
-        failing_commits=some(0.05),
+        failing_commits=some(0.1),
         lost_commits=some(0.05),
         failing_reads=some(0.05),
         drops=some(0.3),
         repeats=some(0.3),
         reorders=some(0.3),
-        late_reads=some(0.1),
+        late_reads=some(0.3),
     )
 
 
@@ -266,6 +273,8 @@ def _with_faults(plan: Plan, chance: random.Random) -> Plan:
             ),
             "length_s": chance.choice((0.3, 2.0, chance.uniform(0, 10))),
         },
+        # Clients send everything again that they have no answer to.
+        "streams broken": lambda: {"target": chance.choice((*engines, *workers, *clients))},
         "database away": lambda: {"length_s": chance.choice((0.2, 2.0, 7.0))},
         "database slow": lambda: {"length_s": chance.uniform(0, 4)},
         "disk full": lambda: {"length_s": chance.uniform(0, 2)},
@@ -276,8 +285,8 @@ def _with_faults(plan: Plan, chance: random.Random) -> Plan:
     }
     weights = [chance.choice((0, 1, 4)) for _ in makers]
     weights[0] += 3
-    if chance.random() < 0.2:  # leaders change and workers are cut off, again and again
-        storm = ("kill", "pause", "cut", "end session")
+    if chance.random() < 0.3:  # the same again and again
+        storm = chance.choice(_STORMS)
         weights = [4 if kind in storm else 0 for kind in makers]
     kinds = chance.choices(list(makers), weights, k=chance.choice((0, 3, 8, 16, 30)))
     faults = [

@@ -39,10 +39,16 @@ FOUND = {
     ),
     # The second met the copy of the first, and was refused.
     "a reset is sent twice at once": Plan(
-        seed=2,
+        seed=3,
         jobs=several(30, "waits_for_ever", 1, *RESET_AND_END),
-        rates=Rates(breaks=0.03),
-        faults=(Fault(at_s=0.4, kind="database slow", length_s=2.0),),
+        faults=(
+            Fault(at_s=0.4, kind="database slow", length_s=2.5),
+            # Whoever asked is gone while the copy is being committed, and asks again.
+            *(
+                Fault(at_s=0.6 + 0.2 * i, kind="streams broken", target="client-0")
+                for i in range(12)
+            ),
+        ),
     ),
     # The first copy was made, and had ended, between two looks of the second.
     "a reset of what has ended is sent twice at once": Plan(

@@ -51,6 +51,8 @@ class Run:
         """The names that the steps in `workflows` give with their results."""
         self.signals: list[Any] = []
         self.activities_done = 0
+        self.start_request = ""
+        """The id of the request that began it."""
         self.origin: HistoryOrigin | None = None
         """Of a copy: whose events its first ones are."""
         self.successor = ""
@@ -165,7 +167,7 @@ class Truth:
 def _note(run: Run, attributes: Any) -> None:
     match attributes:
         case e.WorkflowStarted():
-            run.origin = attributes.origin
+            run.start_request, run.origin = attributes.request_id, attributes.origin
         case e.WorkflowTaskCompleted():
             run.segments.add(attributes.segment_id)
         case e.StepCompleted():

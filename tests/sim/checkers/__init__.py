@@ -16,6 +16,7 @@ from tests.sim.checkers.once import RecordedOnce
 from tests.sim.checkers.replays import Replays
 from tests.sim.checkers.resolutions import Resolutions
 from tests.sim.checkers.rows import RowsEqualFold
+from tests.sim.checkers.task_failures import TaskFailures
 from tests.sim.checkers.timers import NoTimerEarly
 from tests.sim.checkers.wire import Wire
 
@@ -33,6 +34,7 @@ ALL: tuple[type[Checker], ...] = (
     AtMostOnce,
     Acknowledgements,
     Copies,
+    TaskFailures,
     Wire,
     Bounded,
     Replays,
