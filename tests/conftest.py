@@ -12,6 +12,15 @@ from tests.servers import postgres
 
 __all__ = ["pytest_configure", "replay_what_ran"]
 
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left to chance, so that it can be repeated."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "seeds":
+                terminalreporter.write_line(f"simulated: {value}")
+
+
 _schema_numbers = itertools.count(1)
 
 

@@ -123,35 +123,28 @@ async def _terminate(world: World, client: Client, handle: Handle, job: Job, act
 
 
 async def _describe(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
-    """What is told grows, and an end stays an end."""
-    length, closed = 0, False
+    viewer = object()
     for _ in range(4):
         info = (await handle.describe()).info
-        if info.history_length < length or (closed and not info.status.closed):
-            world.wrong("clients", f"{job.workflow_id}: what describe says went back")
-        length, closed = info.history_length, info.status.closed
+        world.checkers.viewed(viewer, {handle.run_id: (info.history_length, info.status.closed)})
         await asyncio.sleep(0.2)
 
 
 async def _follow(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
-    """Events come in order, and are those that are stored in the end."""
+    """In the end all of its events are stored."""
     seen = [event.event_id async for event in handle.history(follow=True)]
-    if seen != list(range(1, len(seen) + 1)):
-        world.wrong("clients", f"{job.workflow_id}: the history followed has gaps: {seen}")
+    world.checkers.followed(handle.run_id, seen)
     acknowledge(world, "history", job, handle.run_id, str(len(seen)))
 
 
 async def _list(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
-    """A run that was listed stays in the list, and closed once it was."""
-    before: dict[str, bool] = {handle.run_id: False}
+    viewer = object()
+    world.checkers.viewed(viewer, {handle.run_id: (0, False)})
     for _ in range(3):
         listed = client.list_workflows(id_prefix=job.workflow_id)
-        now = {info.run_id: info.status.closed async for info in listed}
-        gone = [run_id for run_id in before if run_id not in now]
-        reopened = [run_id for run_id, closed in before.items() if closed and not now.get(run_id)]
-        if gone or reopened:
-            world.wrong("clients", f"{job.workflow_id}: the list lost {gone}, reopened {reopened}")
-        before = now
+        world.checkers.viewed(
+            viewer, {info.run_id: (0, info.status.closed) async for info in listed}
+        )
         await asyncio.sleep(0.3)
 
 

@@ -70,6 +70,7 @@ class Database:
         self.slow = 1.0
         self.failing_commits = 0.0
         self.lost_commits = 0.0
+        self.conflicts = 0.0
         self.failing_reads = 0.0
         self.late_reads = 0.0
 

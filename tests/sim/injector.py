@@ -45,7 +45,7 @@ class Injector:
         world.trace.add("world", "calm")
         network, database, queue = world.network, world.database, world.queue
         network.tail = network.breaks = 0.0
-        database.failing_commits = database.lost_commits = 0.0
+        database.failing_commits = database.lost_commits = database.conflicts = 0.0
         database.failing_reads = database.late_reads = 0.0
         database.away = database.full = False
         database.slow = 1.0
@@ -67,6 +67,7 @@ class Injector:
         world.network.tail, world.network.breaks = rates.tail, rates.breaks
         world.database.failing_commits = rates.failing_commits
         world.database.lost_commits = rates.lost_commits
+        world.database.conflicts = rates.conflicts
         world.database.failing_reads = rates.failing_reads
         world.database.late_reads = rates.late_reads
         world.queue.drops, world.queue.repeats = rates.drops, rates.repeats

@@ -74,6 +74,8 @@ class Rates(Struct, frozen=True, kw_only=True):
     breaks: float = 0.0
     failing_commits: float = 0.0
     lost_commits: float = 0.0
+    conflicts: float = 0.0
+    """One of the changes of a commit meets a state that it did not expect."""
     failing_reads: float = 0.0
     late_reads: float = 0.0
     """Much has happened when their answer comes."""
@@ -147,6 +149,7 @@ def _rates(chance: random.Random) -> Rates:
         breaks=some(0.004),
         failing_commits=some(0.1),
         lost_commits=some(0.05),
+        conflicts=some(0.05),
         failing_reads=some(0.05),
         drops=some(0.3),
         repeats=some(0.3),

@@ -80,8 +80,16 @@ class SimStore(Store):
         epoch = self._epochs.setdefault(batch.epoch, batch.epoch)
         outcome: list[Any] = []
 
+        refused = -1
+        if database.conflicts and database.chance.random() < database.conflicts:
+            database.faults["serialization conflict"] += 1
+            refused = database.chance.randrange(len(batch.groups))
+
         def write() -> Any:
-            applied = database.commit(msgspec.structs.replace(batch, epoch=epoch))
+            groups = [group for i, group in enumerate(batch.groups) if i != refused]
+            applied = database.commit(msgspec.structs.replace(batch, epoch=epoch, groups=groups))
+            if refused >= 0:
+                applied.insert(refused, False)
             outcome.append(applied)
             return applied
 

@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tests.sim import results
 from tests.sim.checkers import ALL
 from tests.sim.database import Database
 from tests.sim.ledger import Ledger
@@ -140,12 +139,16 @@ class Checkers:
             checker.ended()
 
     def outcome(self, job: Job, run_id: str, status: str, value: Any) -> None:
-        """A client has the result of a run."""
-        run = self.truth.last(run_id)
-        assert run is not None
-        problem = results.problem(job, run, status, value)
-        if problem:
-            self._world.wrong("Results", f"{run}: {problem}")
+        for checker in self._all:
+            checker.outcome(job, run_id, status, value)
+
+    def viewed(self, viewer: object, runs: dict[str, tuple[int, bool]]) -> None:
+        for checker in self._all:
+            checker.viewed(viewer, runs)
+
+    def followed(self, run_id: str, event_ids: list[int]) -> None:
+        for checker in self._all:
+            checker.followed(run_id, event_ids)
 
     def refused(self, run_id: str, request_id: str) -> None:
         """A client was told that a request came too late."""

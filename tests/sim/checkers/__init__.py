@@ -15,9 +15,11 @@ from tests.sim.checkers.fencing import Fencing
 from tests.sim.checkers.once import RecordedOnce
 from tests.sim.checkers.replays import Replays
 from tests.sim.checkers.resolutions import Resolutions
+from tests.sim.checkers.results import Results
 from tests.sim.checkers.rows import RowsEqualFold
 from tests.sim.checkers.task_failures import TaskFailures
 from tests.sim.checkers.timers import NoTimerEarly
+from tests.sim.checkers.views import MonotoneViews
 from tests.sim.checkers.wire import Wire
 
 __all__ = ["ALL", "OF_ROWS", "Checker"]
@@ -35,6 +37,8 @@ ALL: tuple[type[Checker], ...] = (
     Acknowledgements,
     Copies,
     TaskFailures,
+    Results,
+    MonotoneViews,
     Wire,
     Bounded,
     Replays,

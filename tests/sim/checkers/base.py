@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sched_server.store.port import CommitBatch, RunChange
     from tests.sim.ledger import Acknowledged
     from tests.sim.loop import Process
+    from tests.sim.plan import Job
     from tests.sim.truth import Run
     from tests.sim.world import World
 
@@ -37,6 +38,16 @@ class Checker:
 
     def sent(self, client: Process, path: str, message: Any) -> None:
         """An engine says something."""
+
+    def outcome(self, job: Job, run_id: str, status: str, value: Any) -> None:
+        """A client has the result of a run, or of the last that goes on instead."""
+
+    def viewed(self, viewer: object, runs: dict[str, tuple[int, bool]]) -> None:
+        """Who has asked about runs, perhaps again, was told how long the history of
+        each is (0: not told), and whether it is closed."""
+
+    def followed(self, run_id: str, event_ids: list[int]) -> None:
+        """A client was told these events of a run, one after the other."""
 
     def looked(self) -> None:
         """Now and then."""
