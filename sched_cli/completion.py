@@ -1,20 +1,27 @@
-"""What a shell offers when somebody presses Tab: ids, types and queues of the engine
-that the line means.
+"""What a shell offers when somebody presses Tab: ids, types, queues and builds of the
+engine that the line means.
 
-A person waits, in the middle of a word. So the engine has a fifth of a second, and
-whatever goes wrong is silence: no engine, no names.
+A person waits, in the middle of a word. So the engine has a fifth of a second, nothing
+is loaded that is not needed, and whatever goes wrong is silence: no engine, no names.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable
 
-    from sched_sdk._client import ClusterStatus
-
-__all__ = ["profile_names", "statuses", "task_queues", "workflow_ids", "workflow_types"]
+__all__ = [
+    "build_ids",
+    "histories",
+    "profile_names",
+    "statuses",
+    "task_queues",
+    "workflow_ids",
+    "workflow_types",
+]
 
 _PATIENCE_S = 0.2
 _MOST = 50
@@ -31,25 +38,57 @@ _STATUSES = (
 
 def workflow_ids(ctx: Any, incomplete: str) -> list[str]:
     """Ids that begin so, those of the newest workflows first."""
-    return _in_time(_ids(_engine(ctx), incomplete))
+
+    def ask(addresses: tuple[str, ...]) -> list[str]:
+        from sched_sdk import _glance
+
+        return _glance.newest_ids(addresses, incomplete, limit=_MOST, timeout_s=_PATIENCE_S)
+
+    return _asked(ctx, ask)
+
+
+def histories(ctx: Any, incomplete: str) -> list[str]:
+    """Captured histories and folders, and ids."""
+    return _files(incomplete) + workflow_ids(ctx, incomplete)
 
 
 def workflow_types(ctx: Any, incomplete: str) -> list[str]:
     """Types that workers serve."""
-    served = _in_time(_served(_engine(ctx), "workflow_types"))
-    return [name for name in served if name.startswith(incomplete)]
+
+    def ask(addresses: tuple[str, ...]) -> list[str]:
+        from sched_sdk import _glance
+
+        return _glance.workflow_types(addresses, timeout_s=_PATIENCE_S)
+
+    return _beginning(_asked(ctx, ask), incomplete)
 
 
 def task_queues(ctx: Any, incomplete: str) -> list[str]:
     """Queues that have workers or tasks."""
-    names = _in_time(_served(_engine(ctx), "task_queues"))
-    return [name for name in names if name.startswith(incomplete)]
+
+    def ask(addresses: tuple[str, ...]) -> list[str]:
+        from sched_sdk import _glance
+
+        return _glance.task_queues(addresses, timeout_s=_PATIENCE_S)
+
+    return _beginning(_asked(ctx, ask), incomplete)
+
+
+def build_ids(ctx: Any, incomplete: str) -> list[str]:
+    """Builds of the workers that are connected."""
+
+    def ask(addresses: tuple[str, ...]) -> list[str]:
+        from sched_sdk import _glance
+
+        return _glance.builds(addresses, timeout_s=_PATIENCE_S)
+
+    return _beginning(_asked(ctx, ask), incomplete)
 
 
 def statuses(incomplete: str) -> list[str]:
     """Statuses, in the case in which they are typed: both are understood."""
     names = [name.lower() for name in _STATUSES] if incomplete.islower() else _STATUSES
-    return [name for name in names if name.startswith(incomplete)]
+    return _beginning(list(names), incomplete)
 
 
 def profile_names(incomplete: str) -> list[str]:
@@ -61,57 +100,53 @@ def profile_names(incomplete: str) -> list[str]:
         names = profiles.read(profiles.path()).engines
     except UsageError:
         return []
+    return _beginning(list(names), incomplete)
+
+
+def _beginning(names: list[str], incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-def _engine(ctx: Any) -> str:
-    """The one that the line names, else the one that the environment or a profile does."""
-    from sched_cli import profiles
-    from sched_cli.errors import UsageError
-    from sched_cli.options import DEFAULT_ENGINE
-
-    typed = ctx.params.get("engine")
-    if typed and typed != DEFAULT_ENGINE:
-        return str(typed)
+def _files(incomplete: str) -> list[str]:
+    folder, _, beginning = incomplete.rpartition("/")
     try:
-        return profiles.choose(None).engine or DEFAULT_ENGINE
-    except UsageError:
-        return DEFAULT_ENGINE
+        found = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
+    except OSError:
+        return []
+    front = incomplete[: len(incomplete) - len(beginning)]
+    return [
+        f"{front}{entry.name}" + ("/" if entry.is_dir() else "")
+        for entry in found
+        if entry.name.startswith(beginning)
+        and (beginning or not entry.name.startswith("."))
+        and (entry.is_dir() or entry.name.endswith(".json"))
+    ]
 
 
-def _in_time(asking: Coroutine[Any, Any, list[str]]) -> list[str]:
-    import asyncio
-
-    # Loading the client is not the engine's time.
-    import sched_sdk._client  # noqa: F401 - loaded for those that ask
-
-    async def bounded() -> list[str]:
-        async with asyncio.timeout(_PATIENCE_S):
-            return await asking
-
+def _asked(ctx: Any, ask: Callable[[tuple[str, ...]], list[str]]) -> list[str]:
     try:
-        return asyncio.run(bounded())
+        return ask(tuple(address.strip() for address in _engine(ctx).split(",")))
     except Exception:
         return []
 
 
-async def _ids(engine: str, prefix: str) -> list[str]:
-    from sched_sdk import Client
+def _engine(ctx: Any) -> str:
+    """The one that the line names, by address or by profile, else the one that the
+    environment or the profile in use does."""
+    from sched_cli import profiles
+    from sched_cli.options import DEFAULT_ENGINE
 
-    async with await Client.connect(engine, timeout=_PATIENCE_S) as client:
-        runs = client.list_workflows(id_prefix=prefix or None, limit=_MOST)
-        return list(dict.fromkeys([run.workflow_id async for run in runs]))
-
-
-async def _served(engine: str, what: str) -> list[str]:
-    from sched_sdk._client.addresses import parse_addresses
-    from sched_sdk._client.cluster import ask_status
-
-    status = await ask_status(parse_addresses(engine)[0], timeout=_PATIENCE_S)
-    if what == "task_queues":
-        return [queue.name for queue in status.task_queues]
-    return sorted(_types(status))
+    typed = ctx.params.get("engine")
+    if typed and typed != DEFAULT_ENGINE and typed not in _from_environment():
+        return str(typed)
+    profile = ""
+    while ctx is not None and not profile:
+        profile, ctx = ctx.params.get("profile") or "", ctx.parent
+    return profiles.choose(profile or None).engine or DEFAULT_ENGINE
 
 
-def _types(status: ClusterStatus) -> set[str]:
-    return {name for worker in status.workers for name in worker.workflow_types}
+def _from_environment() -> list[str]:
+    """What counts less than a profile that is typed."""
+    from sched_cli.profiles import ENGINE_VARIABLES
+
+    return [os.environ[name] for name in ENGINE_VARIABLES if name in os.environ]

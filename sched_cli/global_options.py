@@ -14,11 +14,8 @@ from sched_cli.errors import UsageError
 __all__ = ["EVERYWHERE", "GlobalOptions", "is_set", "take"]
 
 EVERYWHERE = {
-    "--profile NAME": (
-        "SCHED_PROFILE",
-        "Talk to the engine of this profile; see `sched config`.",
-    ),
-    "--quiet": ("SCHED_QUIET", "Nothing but data, warnings and errors."),
+    "--profile": ("SCHED_PROFILE", "Talk to the engine of this profile (sched config)."),
+    "--quiet": ("SCHED_QUIET", "Say nothing but data, warnings and errors."),
     "--no-color": ("NO_COLOR", "No colours; there are none either where stdout is no terminal."),
     "--debug": ("SCHED_DEBUG", "Show the traceback of an error."),
 }

@@ -50,6 +50,7 @@ def build_app() -> typer.Typer:
     """All commands; a new noun is a module in `commands/` and one line here."""
     import typer
 
+    from sched_cli import options
     from sched_cli.commands import (
         capture,
         check,
@@ -75,23 +76,18 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         name="sched",
         cls=Commands,
-        help=(
-            "Durable workflows in Python.\n\n"
-            "sched init my-app makes a starter; sched dev app.py runs it."
-        ),
         no_args_is_help=True,
         add_completion=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog=(
-            "Anywhere on the line: --profile NAME talks to the engine of that profile (sched "
-            "config), --quiet says nothing but data and errors, --no-color, and --debug shows "
-            "tracebacks.\n\n"
+            "The first four options may stand anywhere on the line, behind every command.\n\n"
             "Exit codes: 0 fine, 1 failed, 2 usage, 3 unreachable, 4 no such workflow.\n\n"
             "Tab completes commands, ids, types and queues after: sched --install-completion"
         ),
     )
+    app.callback()(options.everywhere)
     add(app, "init", init.init)
     add(app, "dev", dev.dev)
     add(app, "worker", worker.worker)

@@ -8,11 +8,17 @@ from typing import Annotated
 import typer
 
 from sched_cli import completion
+from sched_cli.global_options import EVERYWHERE
 from sched_cli.reload.on_break import OnBreak
 
 DEFAULT_PORT = 50051
 DEFAULT_METRICS_PORT = 9090
 DEFAULT_ENGINE = f"localhost:{DEFAULT_PORT}"
+
+
+def _everywhere(option: str) -> str:
+    variable, text = EVERYWHERE[option]
+    return f"{text}  [env var: {variable}]"
 
 
 class OutputFormat(StrEnum):
@@ -124,6 +130,30 @@ OtlpEndpointOption = Annotated[
         help="Send spans to this OTLP receiver, http://host:4317 or http://host:4318/v1/traces.",
     ),
 ]
+
+
+def everywhere(
+    profile: Annotated[
+        str,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            autocompletion=completion.profile_names,
+            show_default=False,
+            help=_everywhere("--profile"),
+        ),
+    ] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help=_everywhere("--quiet"))] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help=_everywhere("--no-color"))] = False,
+    debug: Annotated[bool, typer.Option("--debug", help=_everywhere("--debug"))] = False,
+) -> None:
+    """Durable workflows in Python.
+
+    sched init my-app makes a starter; sched dev app.py runs it.
+    """
+    # For help and completion; they are taken off the line before it gets here.
+
+
 AppOption = Annotated[
     list[str] | None,
     typer.Option(

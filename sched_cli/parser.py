@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
+from sched_cli.global_options import EVERYWHERE
 from sched_cli.secrets import redact
 
 if TYPE_CHECKING:
@@ -75,7 +76,28 @@ def _usage_of(argument: Any) -> str:
     return name if argument.nargs == 1 else f"{name}..."
 
 
-class Command(TyperCommand):
+class _Completing:
+    """A command line that a shell asks about: it knows the options that stand anywhere,
+    and values are left as they were typed, since converting them takes longer than
+    all the rest."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # of the parser's class
+        if not ctx.resilient_parsing:
+            return parameters
+        root = ctx.find_root().command
+        if self is not root:
+            parameters += [one for one in root.params if one.opts[0] in EVERYWHERE]
+        for parameter in parameters:
+            parameter.process_value = _as_typed
+        return parameters
+
+
+def _as_typed(_ctx: Any, value: Any) -> Any:
+    return value
+
+
+class Command(_Completing, TyperCommand):
     """One command."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the parser's signature
@@ -108,7 +130,7 @@ class Command(TyperCommand):
             raise
 
 
-class Noun(TyperGroup):
+class Noun(_Completing, TyperGroup):
     """What several commands are about."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the parser's signature

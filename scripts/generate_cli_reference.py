@@ -82,8 +82,10 @@ def _walk(path: tuple[str, ...], group: Any) -> Iterator[tuple[tuple[str, ...], 
 def _everywhere() -> Iterator[str]:
     yield "## Options of every command\n"
     yield "They may stand anywhere on the line.\n"
+    values = {"--profile": " NAME"}
     rows = [
-        (f"`{option}`", f"`{variable}`", text) for option, (variable, text) in EVERYWHERE.items()
+        (f"`{option}{values.get(option, '')}`", f"`{variable}`", text)
+        for option, (variable, text) in EVERYWHERE.items()
     ]
     rows.append(("`-h`, `--help`", "", "Explain the command, with examples."))
     yield _table(("option", "variable", "meaning"), rows)

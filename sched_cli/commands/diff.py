@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sched_cli import completion
 from sched_cli.options import DEFAULT_ENGINE, EngineOption, OutputFormat, OutputOption
 from sched_cli.parser import examples
 
@@ -19,8 +20,15 @@ _HELP = "A workflow id, a run id, the beginning of one, or a captured history."
     "sched diff order-7.json order-8 --output json",
 )
 def diff(
-    left: Annotated[str, typer.Argument(metavar=_METAVAR, help=_HELP)],
-    right: Annotated[str, typer.Argument(metavar=_METAVAR, help="The other one.")],
+    left: Annotated[
+        str, typer.Argument(metavar=_METAVAR, help=_HELP, autocompletion=completion.histories)
+    ],
+    right: Annotated[
+        str,
+        typer.Argument(
+            metavar=_METAVAR, help="The other one.", autocompletion=completion.histories
+        ),
+    ],
     everything: Annotated[
         bool,
         typer.Option("--all", envvar="SCHED_ALL", help="Also every command that is the same."),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sched_cli import completion
 from sched_cli.commands.workflow.reading import (
     BuildOption,
     FilterQueueOption,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 HistoriesArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="ID|FILE…",
+        metavar="ID|FILE",
+        autocompletion=completion.histories,
         help="Workflow ids, captured histories, or folders of them.",
         show_default=False,
     ),

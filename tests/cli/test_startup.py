@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer
 
+from sched_cli.global_options import EVERYWHERE
 from sched_cli.main import build_app
 from tests.cli.support import clean_environment
 
@@ -64,7 +65,8 @@ def test_a_workflow_command_imports_the_client_only() -> None:
 
 
 def test_every_option_has_a_variable() -> None:
-    """`--input` reads its own (see parse_inputs); the rest belongs to typer."""
+    """`--input` and the options of every command read their own (see parse_inputs and
+    global_options); the rest belongs to typer."""
     without = []
 
     def look(path: str, command: Any) -> None:
@@ -77,6 +79,7 @@ def test_every_option_has_a_variable() -> None:
 
     look("sched", typer.main.get_command(build_app()))
     assert [found for found in without if "--input" not in found] == [
+        *[("sched", option) for option in EVERYWHERE],
         ("sched", "--install-completion"),
         ("sched", "--show-completion"),
     ]

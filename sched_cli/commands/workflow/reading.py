@@ -97,6 +97,7 @@ BuildOption = Annotated[
         "--build",
         metavar="BUILD_ID",
         envvar="SCHED_FILTER_BUILD",
+        autocompletion=completion.build_ids,
         help="Only those whose code was last run by a worker of this build.",
     ),
 ]
