@@ -128,19 +128,6 @@ class RetryPolicy:
         """The policy as the API carries it; shared, not to be changed."""
         return self._proto
 
-    @classmethod
-    def from_proto(cls, proto: common_pb2.RetryPolicy) -> RetryPolicy:
-        """Fields that are not set take their defaults; error types stay names."""
-        initial = timedelta(microseconds=proto.initial_interval_us or 1_000_000)
-        maximum = timedelta(microseconds=proto.maximum_interval_us or 60_000_000)
-        return cls(
-            initial_interval=initial,
-            backoff_coefficient=proto.backoff_coefficient or 2.0,
-            maximum_interval=max(initial, maximum),
-            maximum_attempts=proto.maximum_attempts,
-            non_retryable_error_types=tuple(proto.non_retryable_error_types),
-        )
-
     def backoff(self, attempt: int) -> timedelta:
         """The wait after attempt `attempt` (1 is the first) has failed."""
         if attempt < 1:

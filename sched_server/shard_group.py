@@ -234,7 +234,7 @@ class ShardGroup:
             start_request_id=state.start_request_id,
             started_us=state.started_us,
             last_event_id=state.last_event_id,
-            history_bytes=execution.state.history_bytes,
+            history_bytes=state.history_bytes,
         )
         self.cache.add(execution)
         return execution

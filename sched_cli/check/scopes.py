@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sched_cli.check.syntax import Module
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-_SCOPED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 class BindingKind(Enum):

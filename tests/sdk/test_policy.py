@@ -25,7 +25,7 @@ def test_seconds_may_be_given_instead_of_timedeltas() -> None:
     )
 
 
-def test_goes_to_the_api_and_back() -> None:
+def test_goes_to_the_api() -> None:
     policy = RetryPolicy(
         initial_interval=0.25,
         backoff_coefficient=1.5,
@@ -40,9 +40,6 @@ def test_goes_to_the_api_and_back() -> None:
         maximum_attempts=0,
         non_retryable_error_types=["ValueError", "CardDeclined"],
     )
-    restored = RetryPolicy.from_proto(policy.to_proto())
-    assert restored.non_retryable_error_types == ("ValueError", "CardDeclined")
-    assert restored.to_proto() == policy.to_proto()
 
 
 def test_policies_are_values() -> None:

@@ -59,7 +59,7 @@ def _describe_open(
     state = execution.state
     response.info.history_length = state.last_event_id
     response.info.build_id = state.build_id
-    response.history_bytes = execution.state.history_bytes
+    response.history_bytes = state.history_bytes
     response.execution_deadline_time_us = state.execution_deadline_us
     response.cancel_requested = state.cancel_requested
     if state.task.phase is not TaskPhase.IDLE:
