@@ -103,7 +103,12 @@ def test_clusters_that_share_a_server_a_redis_and_a_lock_key(
             wait_until(lambda engine=engine: queue_of(engine)["connected"], "Redis is connected")
             start = ("workflow", "start", "Report", "--id", "same", "--engine", address_of(engine))
             assert sched_in_process(*start, environment={}).returncode == 0
-        streams = [key.decode() for key in client.scan_iter(match="sched:*:tasks:*")]
-        assert len(streams) == 2
+
+        def streams_there() -> list[str]:
+            return [key.decode() for key in client.scan_iter(match="sched:*:tasks:*")]
+
+        # A start is answered when it is durable; the task is published after that.
+        wait_until(lambda: len(streams_there()) == 2, "each has published its task")
+        streams = streams_there()
         assert len({name.split(":")[1] for name in streams}) == 2
         assert [client.xlen(name) for name in streams] == [1, 1]
