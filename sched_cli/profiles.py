@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sched_cli.errors import UsageError
+from sched_cli.suggesting import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,9 +170,10 @@ def _named(name: str, source: str) -> str:
     engines = read(path()).engines
     if name not in engines:
         there = f"There are: {', '.join(engines)}." if engines else "There are none yet."
+        make = f"Make one: sched config set {name} --address HOST:PORT"
         raise UsageError(
-            f"{source}: there is no profile {name!r}. {there} Make one: sched config set {name} "
-            "--address HOST:PORT"
+            f"{source}: there is no profile {name!r}. {there}"
+            f"{did_you_mean(name, engines) or ' ' + make}"
         )
     return engines[name]
 

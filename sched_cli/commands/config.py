@@ -161,10 +161,12 @@ def _with(name: str) -> Any:
     """The profiles, of which this is one. Raises UsageError."""
     from sched_cli import profiles
     from sched_cli.errors import UsageError
+    from sched_cli.suggesting import did_you_mean
 
     found = profiles.read(profiles.path())
     if name not in found.engines:
-        raise UsageError(f"There is no profile {name!r}. See which there are: sched config list")
+        like = did_you_mean(name, found.engines) or " See which there are: sched config list"
+        raise UsageError(f"There is no profile {name!r}.{like}")
     return found
 
 

@@ -97,7 +97,7 @@ def _timer_note(row: Row, now: datetime) -> str:
     length = duration(row.length) if row.length is not None else ""
     if row.state is RowState.OPEN and row.due is not None:
         return f"{length}, due {until(row.due, now)}"
-    return f"{length} canceled" if row.state is RowState.CANCELED else length
+    return f"{length}, canceled" if row.state is RowState.CANCELED else length
 
 
 def _name(row: Row, width: int) -> str:

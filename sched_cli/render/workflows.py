@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sched_cli.render.failures import failure_lines
+from sched_cli.render.hanging import Hanging
 from sched_cli.render.plain import compact, dumps, jsonable
 from sched_cli.render.reasons import as_json
 from sched_cli.render.tables import Column, Cut, FittedTable
@@ -36,6 +37,8 @@ _STATUS_STYLES = {
 }
 _VALUE_LIMIT = 200
 _SHOWN_REASONS = 5
+_LABEL_WIDTH = 12
+_TRACEBACK_INDENT = 4
 
 
 def status_text(status: WorkflowStatus) -> Text:
@@ -92,7 +95,7 @@ def sight_object(sight: Sight, now: datetime) -> dict[str, Any]:
 
 def description_lines(
     description: WorkflowDescription, now: datetime, sight: Sight | None = None
-) -> list[Text]:
+) -> list[Text | Hanging]:
     """One workflow in full: how it stands, why, what is pending, how it ended."""
     from rich.text import Text
 
@@ -100,14 +103,13 @@ def description_lines(
     heading = Text.assemble(
         (info.workflow_type, "bold"), "  ", info.workflow_id, "  ", status_text(info.status)
     )
-    lines = [heading]
-    if not description.status.closed:
-        found = reasons(description, now, sight)
-        stuck = {reason.sentence for reason in found if reason.stuck}
-        lines += [
-            Text(f"  {sentence}", style="yellow" if sentence in stuck else "")
-            for sentence in shorten(found, _SHOWN_REASONS)
-        ]
+    lines: list[Text | Hanging] = [heading]
+    found = reasons(description, now, sight)
+    stuck = {reason.sentence for reason in found if reason.stuck}
+    lines += [
+        Hanging("  ", sentence, style="yellow" if sentence in stuck else "")
+        for sentence in shorten(found, _SHOWN_REASONS)
+    ]
     if sight is not None and sight.details:
         lines += [Text(), _field("Details", sight.details)]
     lines.append(Text())
@@ -115,14 +117,18 @@ def description_lines(
     if description.status == "COMPLETED":
         lines.append(_field("Result", _value(description.result)))
     if description.failure is not None:
-        lines += [Text(), *failure_lines(description.failure)]
+        lines += [Text(), *map(_hung, failure_lines(description.failure))]
     return lines
 
 
-def _field(name: str, value: str) -> Text:
-    from rich.text import Text
+def _field(name: str, value: str) -> Hanging:
+    return Hanging(f"{name:<{_LABEL_WIDTH}}", value)
 
-    return Text.assemble((f"{name:<12}", "dim"), value)
+
+def _hung(line: Text) -> Hanging:
+    """A line of a failure, or of its traceback."""
+    indented = line.plain.startswith(" ")
+    return Hanging.behind(line, _TRACEBACK_INDENT if indented else _LABEL_WIDTH)
 
 
 def _value(value: Any) -> str:

@@ -137,3 +137,31 @@ def test_a_typo_is_answered_with_what_is_there() -> None:
         assert done.returncode == 2
         assert "Did you mean" in done.stderr
         assert answer in done.stderr
+
+
+def test_a_mistyped_workflow_type_is_told(shop: tuple[Path, str]) -> None:
+    environment = {"SCHED_ENGINE_ADDRESS": shop[1]}
+    started = sched_in_process("workflow", "start", "HelloWrld", environment=environment)
+    assert started.returncode == 0
+    assert (
+        "No worker serves workflow type 'HelloWrld'. Did you mean 'HelloWorld'?" in started.stderr
+    )
+    listed = sched_in_process("workflow", "list", "--type", "Ordr", environment=environment)
+    assert "Did you mean 'Order'?" in listed.stderr
+    quiet = sched_in_process(
+        "workflow", "list", "--type", "Ordr", "--quiet", environment=environment
+    )
+    assert quiet.stderr == ""
+
+
+def test_a_mistyped_status_or_profile_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[profiles.staging]\nengine = "a:1"\n')
+    for words, like in (
+        (("workflow", "list", "--status", "runing"), "'RUNNING'"),
+        (("workflow", "list", "--profile", "stagin"), "'staging'"),
+        (("config", "use", "stagin"), "'staging'"),
+    ):
+        done = sched_in_process(*words, environment={"SCHED_CONFIG": str(file)})
+        assert done.returncode == 2
+        assert f"Did you mean {like}?" in done.stderr

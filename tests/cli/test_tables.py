@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 
 from sched_cli.render.cells import cut_end, cut_middle, fill, one_line, width_of
+from sched_cli.render.hanging import Hanging
 from sched_cli.render.tables import Column, Cut, FittedTable
 
 LONG = "order-of-a-customer-with-a-very-long-name-0042"
@@ -62,3 +64,15 @@ def test_names_cannot_move_the_cursor() -> None:
     made = FittedTable(Column(title="ID"))
     made.add("a\nb")
     assert len(list(made.lines(80))) == 2
+
+
+def test_the_further_lines_of_a_text_stand_below_its_first() -> None:
+    console = Console(width=40, color_system=None)
+    with console.capture() as shown:
+        console.print(
+            Hanging("Input       ", "one two three four five six seven eight nine 注文番号")
+        )
+    lines = shown.get().splitlines()
+    assert lines[0] == "Input       one two three four five six"
+    assert {line[:12] for line in lines[1:]} == {" " * 12}
+    assert max(map(width_of, lines)) <= 40

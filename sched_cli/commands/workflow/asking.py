@@ -62,7 +62,7 @@ def query(
     from sched_cli.values import parse_inputs
 
     if name is None:
-        _list_queries(_ask(engine, workflow_id, "__queries", [], timeout)[0], output)
+        _list_queries(_ask(engine, workflow_id, "__queries", [], timeout)[0], workflow_id, output)
         return
     answer, _ = _ask(engine, workflow_id, name, parse_inputs(inputs), timeout)
     if output is OutputFormat.TABLE and isinstance(answer, str):
@@ -104,7 +104,7 @@ def stack(
         console.hint("Its code has ended; nothing waits.")
 
 
-def _list_queries(queries: list[dict[str, Any]], output: OutputFormat) -> None:
+def _list_queries(queries: list[dict[str, Any]], workflow_id: str, output: OutputFormat) -> None:
     from sched_cli.render import console, plain
 
     if output is OutputFormat.JSON:
@@ -117,7 +117,9 @@ def _list_queries(queries: list[dict[str, Any]], output: OutputFormat) -> None:
 
         console.data().print(query_table(queries))
     else:
-        console.hint("It has no queries of its own. Where it stands: sched workflow stack ID")
+        console.hint(
+            f"It has no queries of its own. Where it stands: sched workflow stack {workflow_id}"
+        )
 
 
 def _ask(

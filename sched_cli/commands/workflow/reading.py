@@ -139,9 +139,14 @@ def list_workflows(
         return
     found, now = with_client(engine, read)
     _print_list(found[:limit], output, now)
-    if len(found) > limit:
-        from sched_cli.render import console
+    from sched_cli.render import console
 
+    if not found and workflow_type and not console.is_quiet():
+        from sched_cli.suggesting import similar_type
+
+        if like := with_client(engine, lambda client: similar_type(client, workflow_type)):
+            console.hint(f"No worker serves workflow type {workflow_type!r}.{like}")
+    if len(found) > limit:
         console.hint(
             f"There are more; --limit {limit * 5} shows them, sched workflow count counts."
         )
@@ -238,8 +243,10 @@ def _check_status(given: str) -> str:
     status = given.upper().replace("-", "_")
     if status not in _STATUSES:
         from sched_cli.errors import UsageError
+        from sched_cli.suggesting import did_you_mean
 
-        raise UsageError(f"--status {given!r} is none of {', '.join(_STATUSES)}.")
+        like = did_you_mean(given, _STATUSES)
+        raise UsageError(f"--status {given!r} is none of {', '.join(_STATUSES)}.{like}")
     return status
 
 

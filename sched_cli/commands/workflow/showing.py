@@ -19,7 +19,7 @@ from sched_cli.parser import examples
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.text import Text
+    from rich.console import RenderableType
 
     from sched_cli.looking import Sight
     from sched_cli.timeline import Timeline
@@ -78,7 +78,7 @@ def show(
         plain.print_value(sight_object(seen[0], seen[0].now), output)
 
 
-def _lines(seen: Seen, width: int) -> Iterable[Text]:
+def _lines(seen: Seen, width: int) -> Iterable[RenderableType]:
     from rich.text import Text
 
     from sched_cli.render.timeline import timeline_lines

@@ -121,10 +121,11 @@ def start(
 
     async def use(client: Client) -> None:
         handle = await client.start_workflow(name, *arguments, **options)
+        if not (wait or follow):
+            _print_started(handle, output)
+        await _tell_if_nobody_serves(client, handle, name, waits=wait or follow)
         if wait or follow:
             await _wait(handle, output, follow=follow)
-        else:
-            _print_started(handle, output)
 
     with_client(engine, use)
 
@@ -137,6 +138,27 @@ async def _wait(handle: WorkflowHandle[Any], output: OutputFormat, *, follow: bo
     if follow:
         await show_events(handle, console.messages(), follow=True)
     await print_result(handle, output)
+
+
+async def _tell_if_nobody_serves(
+    client: Client, handle: WorkflowHandle[Any], name: str, *, waits: bool
+) -> None:
+    """A type that nobody serves is taken, since its workers may be on their way; or it is
+    a typo. Whoever waits is told the rest while it lasts."""
+    from sched_cli.render import console
+    from sched_cli.render.why import reasons
+    from sched_cli.suggesting import similar_type
+
+    if console.is_quiet():
+        return
+    found = reasons(await handle.describe(), client.cluster_time())
+    unserved = [one for one in found if one.kind in ("no_worker", "workflow_not_served")]
+    if unserved:
+        like = await similar_type(client, name)
+        if like:
+            console.print_warning(f"No worker serves workflow type {name!r}.{like}")
+        elif not waits:
+            console.print_warning(unserved[0].sentence)
 
 
 def _print_started(handle: WorkflowHandle[Any], output: OutputFormat) -> None:
