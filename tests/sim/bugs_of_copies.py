@@ -48,10 +48,10 @@ BUGS_OF_COPIES = (
         "    if not request.fork and state.status is Status.NEW:\n",
     ),
     Mutant(
-        "a reset looks at a source that is not durable",
+        "a reset overlooks what comes to its source meanwhile",
         _COPYING,
-        "        unchanged = source.settled and not source.dropped\n",
-        "        unchanged = not source.dropped\n",
+        "        if not unchanged or len(history) != source.state.last_event_id:\n",
+        "        if not unchanged:\n",
     ),
     Mutant(
         "pending activities are not begun anew after a reset",

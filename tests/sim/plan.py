@@ -150,7 +150,7 @@ def _rates(chance: random.Random) -> Rates:
         failing_commits=some(0.1),
         lost_commits=some(0.05),
         conflicts=some(0.05),
-        failing_reads=some(0.05),
+        failing_reads=some(0.2),
         drops=some(0.3),
         repeats=some(0.3),
         reorders=some(0.3),
@@ -162,8 +162,8 @@ def _jobs(chance: random.Random, clients: int) -> tuple[Job, ...]:
     count = chance.choice((3, 8, 20, 50))
     names = list(BY_NAME)
     # Some seeds have workflows of a few shapes only, and so more of each.
-    if chance.random() < 0.3:
-        names = chance.sample(names, 3)
+    if chance.random() < 0.5:
+        names = chance.sample(names, chance.choice((1, 3)))
     return tuple(
         _with_looks(chance, _with_copies(chance, draw_job(chance, number, name, clients)))
         for number, name in enumerate(chance.choices(names, k=count))
@@ -199,6 +199,8 @@ def draw_job(chance: random.Random, number: int, name: str, clients: int) -> Job
                 add("terminate")
         case "completed_elsewhere":
             add("elsewhere", chance.choice((0, 1)))
+    if name != "waits_for_ever" and chance.random() < 0.06:
+        add("terminate", within_s=3.0)
     for kind in ("describe", "follow", "list"):
         if chance.random() < 0.2:
             add(kind)

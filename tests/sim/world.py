@@ -114,6 +114,9 @@ class Checkers:
     def committed(self, batch: CommitBatch, applied: list[bool]) -> None:
         for checker in self._all:
             checker.committing(batch)
+            for group, ok in zip(batch.groups, applied, strict=True):
+                if not ok:
+                    checker.unapplied(group)
         self.truth.take(batch, applied, self._changed)
 
     def _changed(self, run: Run, change: RunChange, events: list[Event]) -> None:

@@ -17,6 +17,7 @@ from tests.sim.checkers.replays import Replays
 from tests.sim.checkers.resolutions import Resolutions
 from tests.sim.checkers.results import Results
 from tests.sim.checkers.rows import RowsEqualFold
+from tests.sim.checkers.surprises import NoSurprises
 from tests.sim.checkers.task_failures import TaskFailures
 from tests.sim.checkers.timers import NoTimerEarly
 from tests.sim.checkers.views import MonotoneViews
@@ -37,6 +38,7 @@ ALL: tuple[type[Checker], ...] = (
     Acknowledgements,
     Copies,
     TaskFailures,
+    NoSurprises,
     Results,
     MonotoneViews,
     Wire,

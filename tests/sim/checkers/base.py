@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sched_server.core.events import Event
-    from sched_server.store.port import CommitBatch, RunChange
+    from sched_server.store.port import CommitBatch, CommitGroup, RunChange
     from tests.sim.ledger import Acknowledged
     from tests.sim.loop import Process
     from tests.sim.plan import Job
@@ -29,6 +29,9 @@ class Checker:
 
     def committing(self, batch: CommitBatch) -> None:
         """A transaction was applied; called before `committed`."""
+
+    def unapplied(self, group: CommitGroup) -> None:
+        """These changes of a transaction were not applied, by themselves."""
 
     def committed(self, run: Run, change: RunChange, events: list[Event]) -> None:
         """A run changed; it has the events already."""
