@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.chaos.shapes import BY_NAME
+from tests.sim.checkers.views import MonotoneViews
 from tests.sim.truth import Truth
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class World:
         self.ledger = ledger
         self.loop = self.trace = timeline  # a clock from zero, and who notes what
         self.wrong = timeline.wrong
-        self.checkers = Told()
+        self.checkers = Told(MonotoneViews(self))  # type: ignore[arg-type]  # see above
         self.done: set[int] = set()
 
     def finished(self, job: Job) -> None:
@@ -49,7 +50,10 @@ class World:
 class Told:
     """Where the simulator checks at once, this keeps what is said for the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, views: MonotoneViews) -> None:
+        # These need nothing but what clients are told.
+        self.viewed = views.viewed
+        self.followed = views.followed
         self.truth = _Ended()
         self.outcomes: list[Outcome] = []
         self.refusals: list[tuple[str, str]] = []

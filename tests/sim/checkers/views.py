@@ -19,17 +19,15 @@ class MonotoneViews(Checker):
     def viewed(self, viewer: object, runs: dict[str, tuple[int, bool]]) -> None:
         before = self._before.get(viewer, {})
         for run_id, (length, closed) in before.items():
-            run = self.world.checkers.truth.by_run_id[run_id]
             now = runs.get(run_id)
             if now is None:
-                self.wrong(f"{run}: a client saw it, and then it was not there")
+                self.wrong(f"run {run_id}: a client saw it, and then it was not there")
             elif now[0] < length:
-                self.wrong(f"{run}: its history had {length} events, and then {now[0]}")
+                self.wrong(f"run {run_id}: its history had {length} events, and then {now[0]}")
             elif closed and not now[1]:
-                self.wrong(f"{run}: it was closed, and then it ran")
+                self.wrong(f"run {run_id}: it was closed, and then it ran")
         self._before[viewer] = runs
 
     def followed(self, run_id: str, event_ids: list[int]) -> None:
         if event_ids != list(range(1, len(event_ids) + 1)):
-            run = self.world.checkers.truth.by_run_id[run_id]
-            self.wrong(f"{run}: the history that a client followed has gaps: {event_ids}")
+            self.wrong(f"run {run_id}: the history that a client followed has gaps: {event_ids}")
