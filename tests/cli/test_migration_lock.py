@@ -55,7 +55,10 @@ def test_it_gives_up_with_the_next_step(postgres_database: str) -> None:
 
 
 def test_a_signal_ends_the_wait(postgres_database: str, tmp_path: Path) -> None:
-    with held(postgres_database), start_engine(tmp_path, postgres_database) as engine:
+    with (
+        held(postgres_database),
+        start_engine(tmp_path, postgres_database, "--wait", "60") as engine,
+    ):
         engine.wait_for("is being migrated by session")
         engine.interrupt_like_a_terminal()
         assert engine.process.returncode == 0
