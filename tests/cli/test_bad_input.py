@@ -174,7 +174,7 @@ def test_two_lock_keys_on_one_database(postgres_database: str, tmp_path: Path) -
     with start_engine(tmp_path, postgres_database) as first:
         first.wait_for("leads, epoch 1")
         with start_engine(tmp_path, postgres_database, "--lock-key", "0x2a") as second:
-            assert second.process.wait(timeout=15) == 2
+            assert second.process.wait(timeout=60) == 2
         assert "error: postgres " in second.output
         assert "with the lock key 0x53636845644c6431; this engine has 0x2a" in second.output
         assert "Give all engines of a cluster the same --lock-key" in second.output

@@ -36,7 +36,7 @@ def test_engines_wait_say_so_and_go_on(postgres_database: str, tmp_path: Path) -
     with first, second, by_hand:
         for each in waiting:
             each.wait_for("the other migration has ended, going on")
-        assert by_hand.process.wait(timeout=10) == 0
+        assert by_hand.process.wait(timeout=60) == 0
         wait_until(lambda: "leads, epoch 1" in first.output + second.output, "one of them leads")
         assert "Traceback" not in first.output + second.output
 

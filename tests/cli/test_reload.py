@@ -294,7 +294,7 @@ def test_sigterm_lets_running_activities_finish(project: Project, worker: Runnin
     runs = project.folder / "runs.txt"
     wait_until(runs.exists, "the activity begins")
     worker.process.terminate()
-    worker.process.wait(timeout=10)
+    worker.process.wait(timeout=60)
     assert worker.process.returncode == 0
     with project.worker() as another:
         another.wait_for("serves")
@@ -328,7 +328,7 @@ def test_one_signal_to_the_whole_group_counts_once(project: Project, worker: Run
     wait_until((project.folder / "runs.txt").exists, "the activity begins")
     worker.process.terminate()
     os.killpg(worker.process.pid, signal.SIGTERM)
-    assert worker.process.wait(timeout=10) == 0
+    assert worker.process.wait(timeout=60) == 0
     assert "asked again" not in worker.output
     with project.worker() as another:
         another.wait_for("serves")
@@ -350,7 +350,7 @@ def test_without_an_engine_the_worker_waits_for_one(tmp_path: Path, served: Serv
 def test_a_target_that_does_not_exist_is_said_at_once(tmp_path: Path) -> None:
     worker = Running("worker", "nope.py", "--reload", cwd=tmp_path)
     with worker:
-        assert worker.process.wait(timeout=5) == 2
+        assert worker.process.wait(timeout=60) == 2
     assert "nope.py does not exist" in worker.output
 
 

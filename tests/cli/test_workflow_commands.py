@@ -249,7 +249,7 @@ def test_following_a_history_shows_events_as_they_come_and_ends_with_it(
         following.wait_for("WorkflowTaskCompleted")
         served.sched("workflow", "signal", workflow_id, "go", "-i", "1")
         following.wait_for(r"SignalReceived\s+go\(1\)")
-        assert following.process.wait(timeout=5) == 0
+        assert following.process.wait(timeout=60) == 0
     assert "WorkflowCompleted" in following.output
 
 

@@ -75,7 +75,7 @@ async def test_conflicts(client: Client) -> None:
     other = await client.start_workflow(order, "tea", id="o1", id_conflict="terminate_existing")
     assert other.run_id != first.run_id
     with pytest.raises(WorkflowFailedError) as raised:
-        await first.result(timeout=5)
+        await first.result(timeout=60)
     assert raised.value.status == "TERMINATED"
 
 

@@ -61,7 +61,7 @@ def test_calls_wait(address: str) -> None:
         assert [event.type for event in handle.history()] == ["WorkflowStarted", "SignalReceived"]
         handle.terminate()
         with pytest.raises(WorkflowFailedError):
-            client.workflow("o1").result(timeout=5)
+            client.workflow("o1").result(timeout=60)
         with pytest.raises(WorkflowNotFoundError):
             client.workflow("nobody").describe()
         assert [info.workflow_id for info in client.list_workflows()] == ["o1"]

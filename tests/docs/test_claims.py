@@ -112,7 +112,7 @@ async def test_at_most_once_fails_when_its_worker_is_stopped(client: Client) -> 
         async with Worker(client, activities=[waits], graceful_shutdown=0):
             handle = await client.start_workflow(at_most_once)
             await until(handle, runs)
-        assert await handle.result(timeout=10) == WorkerLostError.__name__
+        assert await handle.result(timeout=60) == WorkerLostError.__name__
     go_on.set()
 
 

@@ -45,12 +45,12 @@ async def test_activities() -> None:
         exec(titled(page.path, "elsewhere").text, elsewhere)
         approved: Any = elsewhere["approved"]
         await approved(client, page.tokens[0])
-        assert await release.result(timeout=10) == "approved by ann"
+        assert await release.result(timeout=60) == "approved by ann"
 
         watching = await client.start_workflow(page.watching)
         await until(watching, runs)
         await watching.signal("enough")
-        assert await watching.result(timeout=10) == "the door until the workflow asked for it"
+        assert await watching.result(timeout=60) == "the door until the workflow asked for it"
 
 
 async def test_signals_and_timers() -> None:
@@ -77,7 +77,7 @@ async def test_cancellation() -> None:
         await handle.cancel()
         await until(handle, lambda d: only_activity(d).cancel_requested)
         go_on.set()
-        assert await handle.result(timeout=10) == ["hotel booked"]
+        assert await handle.result(timeout=60) == ["hotel booked"]
 
 
 async def test_determinism() -> None:
@@ -110,7 +110,7 @@ async def test_what_a_divergence_says(
     assert task.last_failure.message == titled(page, title).text.strip()
     assert description.status == "RUNNING"
     async with _worker_of(client, before):  # put the code back, and it goes on
-        assert await order.result(timeout=5) == "shipped"
+        assert await order.result(timeout=60) == "shipped"
     types = [event.type async for event in order.history()]
     assert types.count("WorkflowTaskFailed") == 1
     assert types.count("ActivityScheduled") == 2
@@ -124,7 +124,7 @@ async def test_replay(client: Client, tmp_path: Path, monkeypatch: pytest.Monkey
     exec(compile(source, str(tmp_path / "app.py"), "exec"), vars(recorded))
     async with _worker_of(client, recorded):
         handle = await client.start_workflow("Order", "A-1", id="order-1")
-        await handle.result(timeout=10)
+        await handle.result(timeout=60)
     pause, ship = (line + "\n" for line in source.splitlines()[16:18])
     (tmp_path / "app.py").write_text(source.replace(pause + ship, ship + pause))
     address = {"SCHED_ENGINE_ADDRESS": client.addresses[0], "COLUMNS": "80"}

@@ -173,7 +173,7 @@ async def cancelled(client: Client, function: Callable[..., Any]) -> Any:
         async with asyncio.timeout(10):
             await started.wait()
         await handle.signal("stop")
-        return await handle.result(timeout=10)
+        return await handle.result(timeout=60)
 
 
 async def test_an_async_activity_is_cancelled(client: Client) -> None:
@@ -232,7 +232,7 @@ async def test_an_activity_completed_elsewhere(client: Client) -> None:
             while not (await handle.describe()).activities[0].heartbeat_details:
                 assert await task.heartbeat({"asked": "bob"}) is False
         await task.complete("yes")
-        assert await handle.result(timeout=10) == "yes"
+        assert await handle.result(timeout=60) == "yes"
         with pytest.raises(ActivityNotFoundError):
             await task.complete("again")
 
@@ -245,6 +245,6 @@ async def test_an_activity_failed_elsewhere(client: Client) -> None:
             await started.wait()
         await client.activity(tokens[0]).fail(ValueError("bob said no"))
         with pytest.raises(WorkflowFailedError) as raised:
-            await handle.result(timeout=10)
+            await handle.result(timeout=60)
     assert isinstance(raised.value.__cause__, ActivityError)
     assert str(raised.value.__cause__.__cause__) == "ValueError: bob said no"

@@ -56,7 +56,7 @@ async def test_activities_steps_and_the_client_are_free(client: Client) -> None:
     async with Worker(client, workflows=[delegates], activities=[in_the_loop, in_a_thread]):
         handle = await client.start_workflow(delegates)
         everything()  # between two tasks, in the worker's own thread
-        assert await handle.result(timeout=10) == 12
+        assert await handle.result(timeout=60) == 12
 
 
 mended = False
@@ -128,4 +128,4 @@ async def test_a_query_handler_is_refused_too(client: Client) -> None:
             await handle.query("age")
         assert "time.time() cannot be used" in f"{caught.value} {caught.value.__cause__}"
         await handle.signal("go")
-        assert await handle.result(timeout=10) == "done"
+        assert await handle.result(timeout=60) == "done"

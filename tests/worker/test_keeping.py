@@ -31,7 +31,7 @@ def worker(client: Client | str, word: str) -> Worker:
 async def result_of(client: Client, workflow_id: str) -> object:
     handle = client.workflow(workflow_id)
     await handle.signal("go")
-    return await handle.result(timeout=10)
+    return await handle.result(timeout=60)
 
 
 async def begin(client: Client, *workflow_ids: str) -> list[str]:

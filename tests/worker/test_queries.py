@@ -122,7 +122,7 @@ async def test_a_new_worker_answers_for_old_runs(client: Client) -> None:
 async def test_a_closed_run_is_answered_by_replay(client: Client) -> None:
     async with Worker(client, workflows=[counter]):
         completed = await count_up(client, 2, 2)
-        await completed.result(timeout=10)
+        await completed.result(timeout=60)
         assert await completed.query(progress) == Progress(2, 2)
         assert await completed.query("__stack") == []
         terminated = await count_up(client, 5, 1)
@@ -144,7 +144,7 @@ async def test_many_at_once_share_a_few_throw_away_instances(client: Client) -> 
     async with Worker(client, workflows=[counter]):
         handles = [await count_up(client, total, total) for total in range(1, 11)]
         for handle in handles:
-            await handle.result(timeout=10)
+            await handle.result(timeout=60)
         answers = await asyncio.gather(*(handle.query(progress) for handle in handles * 3))
         assert [answer.done for answer in answers] == [*range(1, 11)] * 3
 
@@ -198,7 +198,7 @@ async def test_a_query_that_would_change_the_workflow_changes_nothing(client: Cl
         assert [event.type async for event in handle.history()] == before
         await handle.signal("more")
         await handle.signal("more")
-        assert await handle.result(timeout=10) == 3
+        assert await handle.result(timeout=60) == 3
     events = [event.type async for event in handle.history()]
     assert "ActivityScheduled" not in events
 
@@ -258,7 +258,7 @@ async def test_another_build_answers_where_one_cannot(client: Client) -> None:
 
     async with Worker(client, workflows=[counter], graceful_shutdown=1):
         handle = await count_up(client, 2, 2)
-        await handle.result(timeout=10)
+        await handle.result(timeout=60)
     async with Worker(client, workflows=[changed]), Worker(client, workflows=[counter]):
         for _ in range(4):
             assert await handle.query(progress) == Progress(2, 2)
@@ -299,7 +299,7 @@ async def test_a_run_in_the_middle_of_a_step_answers(client: Client) -> None:
         with pytest.raises(QueryFailedError, match="tried to change"):
             await handle.query("changes")
         gate.set()
-        assert await handle.result(timeout=10) == 2
+        assert await handle.result(timeout=60) == 2
         assert await handle.query("state") == 2
 
 
@@ -320,7 +320,7 @@ async def test_queries_all_along_a_busy_run_cost_it_nothing(client: Client) -> N
         assert all(done >= signals for signals, done in enumerate(seen))
         assert await handle.query(progress) == Progress(99, 100)
         await handle.signal("more")
-        assert await handle.result(timeout=10) == 100
+        assert await handle.result(timeout=60) == 100
 
 
 async def test_a_handler_that_blocks_is_interrupted(
@@ -343,7 +343,7 @@ async def test_a_handler_that_blocks_is_interrupted(
         with pytest.raises(QueryFailedError, match="blocked the event loop"):
             await handle.query("forever")
         await handle.signal("end")
-        assert await handle.result(timeout=10) == "end"
+        assert await handle.result(timeout=60) == "end"
 
 
 async def test_a_draining_worker_lets_another_answer(client: Client) -> None:
@@ -371,7 +371,7 @@ async def test_a_draining_worker_lets_another_answer(client: Client) -> None:
             assert await handle.query("state") == "held"
             released.set()
             await stopping
-            assert await handle.result(timeout=10) == "done"
+            assert await handle.result(timeout=60) == "done"
 
 
 async def test_the_synchronous_client(client: Client, engine: EngineServer) -> None:

@@ -60,7 +60,7 @@ async def test_a_signal_behind_the_end_is_refused(client: Client) -> None:
     async with Worker(client, workflows=[collects]):
         handle = await client.start_workflow(collects)
         await handle.signal("item", 0)
-        assert await handle.result(timeout=10) == 0
+        assert await handle.result(timeout=60) == 0
         with pytest.raises(SchedError):
             await handle.signal("item", 1)
 
@@ -134,7 +134,7 @@ async def test_a_loop_of_steps_runs_each_once_also_in_another_worker(client: Cli
         await until(lambda: len(calls) == 25)
     async with Worker(client, workflows=[loops]):
         await handle.signal("go")
-        assert await handle.result(timeout=10) == sum(range(50))
+        assert await handle.result(timeout=60) == sum(range(50))
     assert calls == list(range(50))
 
 

@@ -62,13 +62,13 @@ async def test_a_failed_workflow_is_paid_for_after_a_reset(client: Client) -> No
     async with Worker(client, workflows=[trip], activities=[book, pay]):
         handle = await client.start_workflow(trip, "Rome")
         with pytest.raises(WorkflowFailedError):
-            await handle.result(timeout=10)
+            await handle.result(timeout=60)
         failed = await until_event(handle, "ActivityFailed")
         hotel = await until_event(handle, "StepCompleted")
         refused.clear()
 
         again = await handle.reset(failed.event_id - 1, reason="the card works now")
-        result = await again.result(timeout=10)
+        result = await again.result(timeout=60)
 
     assert result == ["flight to Rome booked", hotel.attributes["result"], "paid 100"]
     assert calls == ["flight to Rome", "pay", "pay"], "what was done is not done again"
@@ -87,7 +87,7 @@ async def test_whoever_waits_for_the_result_gets_that_of_the_new_run(client: Cli
         again = await handle.reset("first")
         await again.signal("guest", "bob")
 
-        assert await handle.result(timeout=10) == ["ann", "bob"]
+        assert await handle.result(timeout=60) == ["ann", "bob"]
         assert (await handle.describe()).new_run_id == again.run_id
         assert (await handle.describe()).status == "TERMINATED"
 
@@ -102,8 +102,8 @@ async def test_a_fork_goes_its_own_way(client: Client) -> None:
         for name in ("cleo", "dan"):
             await fork.signal("guest", name)
 
-        assert await handle.result(timeout=10) == ["ann", "bob"]
-        assert await fork.result(timeout=10) == ["cleo", "dan"]
+        assert await handle.result(timeout=60) == ["ann", "bob"]
+        assert await fork.result(timeout=60) == ["cleo", "dan"]
         assert (await fork.describe()).info.workflow_id == "other-dinner"
 
 
@@ -116,7 +116,7 @@ async def test_a_reset_of_a_reset(client: Client) -> None:
         third = await second.reset("last")
         await third.signal("guest", "ann")
 
-        assert await handle.result(timeout=10) == ["ann"]
+        assert await handle.result(timeout=60) == ["ann"]
         assert await types(third.history())
 
 

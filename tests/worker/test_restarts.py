@@ -75,7 +75,7 @@ async def test_a_running_activity_survives_a_restart_of_the_engine(
         await restarting.stop()
         await restarting.start()
         go_on.set()
-        assert await handle.result(timeout=10) == "done"
+        assert await handle.result(timeout=60) == "done"
     assert attempts == [1]
 
 
@@ -91,7 +91,7 @@ async def test_a_result_made_while_the_engine_was_gone_is_reported(
         await restarting.stop()
         go_on.set()
         await restarting.start()
-        assert await handle.result(timeout=10) == "done"
+        assert await handle.result(timeout=60) == "done"
     assert attempts == [1]
 
 
@@ -105,7 +105,7 @@ async def test_a_step_that_ends_while_the_engine_is_gone(restarting: RestartingE
         await restarting.stop()
         go_on.set()
         await restarting.start()
-        assert await handle.result(timeout=10) == "done"
+        assert await handle.result(timeout=60) == "done"
 
 
 @workflow
@@ -173,7 +173,7 @@ async def test_stop_lets_activities_finish(client: Client) -> None:
             assert not stopping.done()
             go_on.set()
             await stopping
-        assert await handle.result(timeout=10) == "done"
+        assert await handle.result(timeout=60) == "done"
     assert attempts == [1]
 
 
@@ -184,7 +184,7 @@ async def test_what_does_not_finish_goes_to_another_worker(client: Client) -> No
             await within(entered)
         go_on.set()
         async with Worker(client, activities=[waits]):
-            assert await handle.result(timeout=10) == "done"
+            assert await handle.result(timeout=60) == "done"
     assert attempts == [1, 1]  # handing back uses up no attempt
 
 
@@ -194,7 +194,7 @@ async def test_a_step_that_does_not_finish_runs_in_another_worker(client: Client
         await within(entered)
     go_on.set()
     async with Worker(client, workflows=[one_step]):
-        assert await handle.result(timeout=10) == "done"
+        assert await handle.result(timeout=60) == "done"
 
 
 thread_entered = threading.Event()
@@ -234,7 +234,7 @@ async def test_cancelling_run_hands_everything_back(client: Client) -> None:
         await running
     go_on.set()
     async with Worker(client, workflows=[one_activity], activities=[waits]):
-        assert await handle.result(timeout=10) == "done"
+        assert await handle.result(timeout=60) == "done"
 
 
 async def test_many_steps_are_left_at_a_segment_boundary(client: Client) -> None:

@@ -226,7 +226,7 @@ async def test_a_run_that_comes_back_from_its_history(
                     break
     async with checked(client, awaits_signals):
         await handle.signal("go")
-        assert await handle.result(timeout=10) == 2
+        assert await handle.result(timeout=60) == 2
     assert warnings(caplog) == []
 
 

@@ -72,7 +72,7 @@ async def adds(ctx: WorkflowContext, count: int) -> int:
 async def test_steps_are_durable_one_by_one(client: Client) -> None:
     async with Worker(client, workflows=[adds]):
         handle = await client.start_workflow(adds, 5)
-        assert await handle.result(timeout=10) == 10
+        assert await handle.result(timeout=60) == 10
     names = await types(handle.history())
     assert names.count("StepCompleted") == 5
     # Each outcome is acknowledged before the next step starts; the last one
@@ -92,7 +92,7 @@ async def adds_at_once(ctx: WorkflowContext, count: int) -> int:
 async def test_concurrent_steps_share_segments(client: Client) -> None:
     async with Worker(client, workflows=[adds_at_once]):
         handle = await client.start_workflow(adds_at_once, 40)
-        assert await handle.result(timeout=10) == sum(range(1, 41))
+        assert await handle.result(timeout=60) == sum(range(1, 41))
     names = await types(handle.history())
     assert names.count("StepCompleted") == 40
     assert names.count("WorkflowTaskCompleted") < 20
@@ -126,7 +126,7 @@ async def test_a_step_is_tried_again_in_place(client: Client) -> None:
     flaky.failures = 2
     async with Worker(client, workflows=[tries]):
         handle = await client.start_workflow(tries, 0.01)
-        assert await handle.result(timeout=10) == "at last"
+        assert await handle.result(timeout=60) == "at last"
     events = [event async for event in handle.history()]
     assert [event.type for event in events].count("StepFailed") == 0
     step = next(event for event in events if event.type == "StepCompleted")
@@ -139,7 +139,7 @@ async def test_a_long_wait_between_tries_is_a_durable_timer(client: Client) -> N
         handle = await client.start_workflow(tries, 3.5)
         failed = await until_event(handle, "StepFailed")
         assert failed.attributes["retry_after"] == timedelta(seconds=3.5)
-        assert await handle.result(timeout=10) == "at last"
+        assert await handle.result(timeout=60) == "at last"
 
 
 async def test_a_step_that_fails_for_good(client: Client) -> None:
@@ -181,7 +181,7 @@ async def test_only_what_is_new_reaches_a_cached_run(client: Client) -> None:
         handle = await client.start_workflow(echoes)
         for word in ("one", "two", "three"):
             await handle.signal("word", word)
-        assert await handle.result(timeout=10) == ["one", "two", "three"]
+        assert await handle.result(timeout=60) == ["one", "two", "three"]
 
 
 async def test_a_run_that_fell_out_of_the_cache_is_replayed(client: Client) -> None:
@@ -192,7 +192,7 @@ async def test_a_run_that_fell_out_of_the_cache_is_replayed(client: Client) -> N
                 await handle.signal("word", word)
                 await until_event(handle, "WorkflowTaskCompleted")
         for handle in handles:
-            assert await handle.result(timeout=10) == ["one", "two", "three"]
+            assert await handle.result(timeout=60) == ["one", "two", "three"]
 
 
 async def test_another_worker_goes_on(client: Client) -> None:
@@ -203,7 +203,7 @@ async def test_another_worker_goes_on(client: Client) -> None:
     async with Worker(client, workflows=[echoes], identity="second"):
         await handle.signal("word", "two")
         await handle.signal("word", "three")
-        assert await handle.result(timeout=10) == ["one", "two", "three"]
+        assert await handle.result(timeout=60) == ["one", "two", "three"]
 
 
 class Version:
@@ -274,7 +274,7 @@ async def test_cancel(client: Client) -> None:
         await until_event(handle, "WorkflowTaskCompleted")
         await handle.cancel("enough")
         with pytest.raises(WorkflowFailedError) as raised:
-            await handle.result(timeout=10)
+            await handle.result(timeout=60)
     assert raised.value.status == "CANCELED"
     assert "StepCompleted" in await types(handle.history())
 
@@ -285,7 +285,7 @@ async def test_terminate(client: Client) -> None:
         await until_event(handle, "WorkflowTaskCompleted")
         await handle.terminate("enough")
         with pytest.raises(WorkflowFailedError) as raised:
-            await handle.result(timeout=10)
+            await handle.result(timeout=60)
     assert raised.value.status == "TERMINATED"
 
 
@@ -339,5 +339,5 @@ async def test_a_patch_keeps_a_running_workflow_on_its_path(client: Client) -> N
         for handle in (started_before, started_after):
             await handle.signal("go")
 
-        assert await started_before.result(timeout=10) == "hello old"
-        assert await started_after.result(timeout=10) == "HELLO NEW"
+        assert await started_before.result(timeout=60) == "hello old"
+        assert await started_after.result(timeout=60) == "HELLO NEW"
