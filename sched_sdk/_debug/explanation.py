@@ -144,7 +144,7 @@ def _raised(error: NonDeterminismError, events: Sequence[Event]) -> Raised | Non
         event is not None and event.HasField("workflow_failed")
     ):
         return None
-    failure = command.failure
+    failure = command.raised
     return Raised(type=failure.type, message=failure.message, traceback=failure.traceback)
 
 

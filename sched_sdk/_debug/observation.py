@@ -122,11 +122,15 @@ def awaited_frames(coroutine: Any) -> Iterator[FrameType]:
 
 
 def frames_of_error(error: BaseException) -> tuple[Frame, ...]:
-    """The user's frames that an exception came through, innermost first."""
+    """The user's frames that an exception came through, innermost first; those of a
+    group behind those of its first exception."""
+    inner: tuple[Frame, ...] = ()
+    if isinstance(error, BaseExceptionGroup):
+        inner = frames_of_error(error.exceptions[0])
     frames: list[Frame] = []
     trace = error.__traceback__
     while trace is not None and len(frames) < _MAXIMUM_DEPTH:
         if is_user_code(trace.tb_frame.f_code):
             frames.append(frame_of(trace.tb_frame, trace.tb_lineno))
         trace = trace.tb_next
-    return tuple(reversed(frames))
+    return inner + tuple(reversed(frames))

@@ -93,8 +93,11 @@ def user_frames(depth: int = 1) -> Iterator[FrameType]:
 
 
 def raised_at(error: BaseException) -> CallSite:
-    """The innermost line of user code that an exception came through."""
+    """The innermost line of user code that an exception came through; of a group,
+    that its first one did."""
     site: CallSite = NOWHERE
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     trace = error.__traceback__
     while trace is not None:
         if is_user_code(trace.tb_frame.f_code):

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _Message = worker_service_pb2.Command
+_GROUPS = ("ExceptionGroup", "BaseExceptionGroup")
 
 
 class Command:
@@ -270,8 +271,16 @@ class FailWorkflow(Command):
         super().__init__(site)
         self.failure = failure
 
+    @property
+    def raised(self) -> common_pb2.Failure:
+        """What code raised: of a group, which only says how many there are, the first one."""
+        failure = self.failure
+        while failure.type in _GROUPS and failure.HasField("cause"):
+            failure = failure.cause
+        return failure
+
     def describe(self) -> str:
-        return f"{self.kind} ({self.failure.type}: {self.failure.message})"
+        return f"{self.kind} ({self.raised.type}: {self.raised.message})"
 
     def to_message(self) -> worker_service_pb2.Command:
         return _Message(fail_workflow=worker_service_pb2.FailWorkflow(failure=self.failure))

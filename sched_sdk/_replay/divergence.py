@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from sched_sdk._replay.commands import (
+    CancelTimer,
     CompleteWorkflow,
     FailWorkflow,
+    RequestCancelActivity,
     describe_patch,
     describe_timer,
 )
@@ -58,6 +60,15 @@ _CLOSINGS = {
 }
 
 
+# What the end of a function may bring about by itself.
+_CANCELLATIONS = (CancelTimer, RequestCancelActivity)
+_ALSO_AT_THE_END = {
+    *_CLOSINGS,
+    _Type.EVENT_TYPE_ACTIVITY_CANCEL_REQUESTED,
+    _Type.EVENT_TYPE_TIMER_CANCELED,
+}
+
+
 def describe_event(event: history_pb2.HistoryEvent) -> str:
     kind = event.type
     if kind == _Type.EVENT_TYPE_ACTIVITY_SCHEDULED:
@@ -96,6 +107,8 @@ def diverged(
     event: history_pb2.HistoryEvent, command: Described | None, journal: Journal
 ) -> NonDeterminismError:
     """History has `event` where the code produced `command` (None: nothing)."""
+    if event.type not in _ALSO_AT_THE_END:
+        command = _cause(command, journal)
     expected = describe_event(event)
     recorded_site = _recorded_site(event)
     actual, current_site = "", ""
@@ -134,8 +147,18 @@ def stands_still(error: NonDeterminismError, waits: Sequence[Wait]) -> NonDeterm
     )
 
 
-def did_more(command: Described, event_id: int) -> NonDeterminismError:
-    """The code produced `command` where its segment in history ends."""
+def _cause(command: Described | None, journal: Journal) -> Described | None:
+    """A function that ends, or raises, cancels what it leaves behind: where the
+    history goes on, that it ended is what differs."""
+    if isinstance(command, _CANCELLATIONS) and journal.closing is not None:
+        return journal.closing
+    return command
+
+
+def did_more(journal: Journal, event_id: int) -> NonDeterminismError:
+    """The code produced something where its segment in history ends."""
+    command = _cause(journal.produced[0], journal)
+    assert command is not None
     actual = command.describe()
     return NonDeterminismError(
         f"history has nothing more of the code before event {event_id}, but the code "
@@ -161,7 +184,7 @@ def unknown_resolution(event: history_pb2.HistoryEvent, seq: int) -> NonDetermin
 
 def _does(command: Described, expected: str = "") -> str:
     if isinstance(command, FailWorkflow):
-        return f"raises {command.failure.type}: {command.failure.message}".rstrip(": ")
+        return f"raises {command.raised.type}: {command.raised.message}".rstrip(": ")
     if isinstance(command, CompleteWorkflow):
         return "ends the workflow"
     actual = command.describe()

@@ -41,6 +41,7 @@ class Journal:
     __slots__ = (
         "abandoned_steps",
         "activities",
+        "closing",
         "evicted",
         "fresh",
         "last_seq",
@@ -60,6 +61,8 @@ class Journal:
         self.steps: dict[int, StepRequest] = {}
         # Steps whose outcome nobody waits for any more; a recorded one is skipped.
         self.abandoned_steps: set[int] = set()
+        # How the workflow closes once everything is drained; None while its function runs.
+        self.closing: Command | None = None
         # Why code may not ask for anything at the moment; empty: it may.
         self.refusal = ""
         # Code asked all the same; whoever sets `refusal` may look at it.

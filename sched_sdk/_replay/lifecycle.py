@@ -47,13 +47,17 @@ class Lifecycle:
         self._asked_up_to = 0
         self.asked: tuple[asyncio.Future[Any], str] | None = None
         """What the function awaited when it was cancelled, if that is not over yet."""
-        self.closing: Command | None = None
         self.closed = False
 
     @property
     def main(self) -> asyncio.Task[Any] | None:
         """The task of the function; None before the start."""
         return self._main
+
+    @property
+    def closing(self) -> Command | None:
+        """How the workflow closes; None while its function runs."""
+        return self._loop.journal.closing
 
     @property
     def draining(self) -> bool:
@@ -102,7 +106,7 @@ class Lifecycle:
         return True
 
     def _function_ended(self, main: asyncio.Task[Any]) -> None:
-        self.closing = self._closing_command(main)
+        self._loop.journal.closing = self._closing_command(main)
         self._cancel_tasks()
 
     def _cancel_tasks(self) -> None:

@@ -163,7 +163,7 @@ class WorkflowRun:
             return
         self._segment = None
         if self._instance.journal.produced:
-            raise did_more(self._instance.journal.produced[0], next_event_id)
+            raise did_more(self._instance.journal, next_event_id)
         self.acknowledge(segment.event_id, segment.time_us)
 
     def _keep_unseen(self, event: Event) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import inspect
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,6 +229,59 @@ def test_a_cancellation_is_named_by_what_it_cancels(
     divergence = replay_capture(workflow_definition_of(flow), history).divergence
     assert divergence is not None
     assert (divergence.recorded.what, divergence.current.what) == (recorded, current)
+
+
+def breaking(*, how: str, breaks: bool) -> Callable[..., Any]:
+    """A workflow that leaves a timer behind when it ends too early."""
+
+    def check() -> None:
+        if breaks and how != "return":
+            raise KeyError("zip")
+
+    @workflow(name="Test")
+    async def flow(ctx: WorkflowContext) -> None:
+        async def work() -> None:
+            await ctx.queue_activity(slow)
+            check()
+            await ctx.queue_activity(slow)
+
+        if how == "group":
+            async with asyncio.TaskGroup() as group:
+                group.create_task(asyncio.sleep(60))
+                group.create_task(work())
+        elif how == "timeout":
+            async with asyncio.timeout(60):
+                await work()
+        else:
+            asyncio.create_task(asyncio.sleep(60))  # noqa: RUF006  # it is left behind
+            if breaks and how == "return":
+                await ctx.queue_activity(slow)
+                return
+            await work()
+
+    return flow
+
+
+@pytest.mark.parametrize("how", ["task", "group", "timeout", "return"])
+def test_what_the_end_of_the_function_cancels_is_not_blamed(how: str) -> None:
+    """The exception is, or the end; not the timer that it cancels."""
+    engine = run_to_end(breaking(how=how, breaks=False))
+    flow = breaking(how=how, breaks=True)
+    history = CapturedHistory(events=tuple(engine.history))
+    divergence = replay_capture(workflow_definition_of(flow), history).divergence
+    assert divergence is not None
+    assert divergence.recorded.what == "activity slow"
+    assert "cancellation" not in divergence.message
+    if how == "return":
+        assert divergence.current.what == "completion of the workflow"
+        return
+    assert divergence.raised is not None
+    assert (divergence.raised.type, divergence.raised.message) == ("KeyError", "'zip'")
+    line = inspect.getsource(breaking).splitlines().index('            raise KeyError("zip")')
+    site = f"{Path(__file__).name}:{inspect.getsourcelines(breaking)[1] + line}"
+    assert divergence.current.call_site.endswith(site)
+    assert f"raises KeyError: 'zip' ({divergence.current.call_site})" in divergence.message
+    assert [frame.function for frame in divergence.frames][:2] == ["check", "work"]
 
 
 class Odd:
