@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sched_cli.reload.on_break import OnBreak
+    from sched_cli.reload.on_break import ReloadCheck
     from sched_cli.reload.supervisor import Supervisor
 
 
@@ -18,7 +18,7 @@ class DevWorker:
     """Empty: nothing, and there is no worker."""
     task_queue: str
     grace_s: float
-    on_break: OnBreak
+    reload_check: ReloadCheck
     otlp_endpoint: str = ""
     """Empty: no spans."""
     check_determinism: bool = True
@@ -48,6 +48,6 @@ class DevWorker:
             check_determinism=self.check_determinism,
         )
         next_step = f"sched workflow start {{name}} --input VALUE --wait{engine_option}"
-        supervisor = Supervisor(options, WorkerNews(next_step=next_step), on_break=self.on_break)
+        supervisor = Supervisor(options, WorkerNews(next_step=next_step), check=self.reload_check)
         supervisor.start()
         return supervisor

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sched_cli import completion
 from sched_cli.global_options import EVERYWHERE
 from sched_cli.reload.on_break import OnBreak
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEFAULT_PORT = 50051
 DEFAULT_METRICS_PORT = 9090
@@ -108,6 +111,27 @@ OnBreakOption = Annotated[
         help="What a reload does when open workflows would break on the new code.",
     ),
 ]
+CheckRunsOption = Annotated[
+    int,
+    typer.Option(
+        "--check-runs",
+        metavar="N",
+        min=1,
+        envvar="SCHED_CHECK_RUNS",
+        help="A reload tries the new code on the newest open workflows, so many of each type.",
+    ),
+]
+CheckSecondsOption = Annotated[
+    float,
+    typer.Option(
+        "--check-seconds",
+        metavar="SECONDS",
+        min=0.1,
+        max=600,
+        envvar="SCHED_CHECK_SECONDS",
+        help="It tries for so long, and goes on with what it knows then.",
+    ),
+]
 MetricsPortOption = Annotated[
     int | None,
     typer.Option(
@@ -189,3 +213,17 @@ RunIdOption = Annotated[
         help="This run of the workflow; the newest by default.",
     ),
 ]
+
+
+def refuse_typed(context: typer.Context, parameters: Sequence[str], why: str) -> None:
+    """Raises UsageError if one of these options was typed; variables of the environment
+    are for many commands, and may be there."""
+    from sched_cli.errors import UsageError
+
+    for parameter in parameters:
+        source = context.get_parameter_source(parameter)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"--{parameter.replace('_', '-')} {why}")
+
+
+RELOAD_PARAMETERS = ("on_break", "check_runs", "check_seconds")

@@ -323,10 +323,21 @@ def _unknown_type(workflow_type: str, definitions: dict[str, WorkflowDefinition]
     )
 
 
-def only_of_others(skipped: Counter[str], definitions: dict[str, WorkflowDefinition]) -> UsageError:
-    """The error when there was not a single history for this app."""
-    others = ", ".join(sorted(skipped))
+def nothing_replayed(skipped: Counter[str], workflow_names: Sequence[str]) -> str:
+    """What to say when the engine lists no history for this app; nothing is wrong then."""
+    if skipped:
+        kinds = _kinds(skipped, workflow_names)
+        return f"Nothing would break: no workflow of the app was found. {kinds}"
+    return "Nothing would break: no workflow was found."
+
+
+def only_of_others(skipped: Counter[str], workflow_names: Sequence[str]) -> UsageError:
+    """The error when there was not a single captured history for this app."""
     return UsageError(
-        f"None of these histories is of a workflow of the app: they are of {others}; "
-        f"it has {', '.join(sorted(definitions)) or 'none at all'}."
+        f"None of these histories is of a workflow of the app. {_kinds(skipped, workflow_names)}"
     )
+
+
+def _kinds(skipped: Counter[str], workflow_names: Sequence[str]) -> str:
+    has = ", ".join(sorted(workflow_names)) or "none at all"
+    return f"They are of {', '.join(sorted(skipped))}; it has {has}."

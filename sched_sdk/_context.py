@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, TypeVarTuple, Unpack, overload
 
+from sched_sdk._definitions import check_name
 from sched_sdk._policy import RetryPolicy, as_microseconds, as_timedelta
 from sched_sdk._replay.activities import ActivityHandle, queue
 from sched_sdk._replay.activity_calls import prepare_call
@@ -214,7 +215,7 @@ class WorkflowContext:
         """
         return ask(
             self._loop,
-            step_name(fn) if name is None else name,
+            check_name(step_name(fn) if name is None else name, "step"),
             fn,
             args,
             result_decoder(fn),

@@ -92,6 +92,7 @@ def check_segment(limits: ApiLimits, segment: pb.WorkflowSegment) -> None:
             check_duration("a sleep", max(command.start_timer.duration_us, 0))
         elif name == "record_step":
             step = command.record_step
+            check_name(limits, "the name of a step", step.name)
             check_size(limits, f"the result of step {step.name!r}", len(step.result.data))
         elif name == "record_marker":
             check_name(limits, "the id of a patch", command.record_marker.id)

@@ -393,6 +393,7 @@ class WorkerLink:
         if execution is not None:
             group.lose_workflow_task(execution, returned=True)
             return
-        claim = session.activities.pop(dispatch, None)
+        claim = session.activities.get(dispatch)
         if claim is not None:
             group.spawn(release_activity(group, claim, dispatch, returned=True))
+            self._activity_over(dispatch)

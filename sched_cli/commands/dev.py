@@ -9,17 +9,23 @@ import typer
 from sched_cli.errors import UsageError
 from sched_cli.options import (
     DEFAULT_PORT,
+    RELOAD_PARAMETERS,
     CheckDeterminismOption,
+    CheckRunsOption,
+    CheckSecondsOption,
     GraceOption,
     MetricsPortOption,
     OnBreakOption,
     OtlpEndpointOption,
     TaskQueueOption,
+    refuse_typed,
 )
 from sched_cli.parser import examples
-from sched_cli.reload.on_break import OnBreak
+from sched_cli.reload.on_break import OnBreak, ReloadCheck
 
 DEFAULT_DATABASE = ".sched/dev.db"
+
+_CHECK = ReloadCheck()
 
 
 @examples(
@@ -29,6 +35,7 @@ DEFAULT_DATABASE = ".sched/dev.db"
     "sched dev app.py --ha",
 )
 def dev(
+    context: typer.Context,
     app: Annotated[
         list[str] | None,
         typer.Argument(
@@ -73,6 +80,8 @@ def dev(
     ] = False,
     task_queue: TaskQueueOption = "default",
     on_break: OnBreakOption = OnBreak.ROUTE,
+    check_runs: CheckRunsOption = _CHECK.newest,
+    check_seconds: CheckSecondsOption = _CHECK.seconds,
     grace: GraceOption = 8.0,
     check_determinism: CheckDeterminismOption = True,
 ) -> None:
@@ -86,11 +95,14 @@ def dev(
     from sched_cli.tracing import checked_endpoint
 
     checked_endpoint(otlp_endpoint)
+    if not app:
+        why = "is about reloading an app: name it, sched dev app.py"
+        refuse_typed(context, RELOAD_PARAMETERS, why)
     worker = DevWorker(
         targets=tuple(app or ()),
         task_queue=task_queue,
         grace_s=grace,
-        on_break=on_break,
+        reload_check=ReloadCheck(on_break, check_runs, check_seconds),
         otlp_endpoint=otlp_endpoint,
         check_determinism=check_determinism,
     )

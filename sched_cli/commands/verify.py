@@ -125,11 +125,12 @@ def _verify(
     import time
 
     from sched_cli.obvious_app import obvious_app
+    from sched_cli.render import console
     from sched_cli.render.divergence import local_code
     from sched_cli.render.progress import Progress
     from sched_cli.replay_pool import default_jobs, replay_in_parallel
     from sched_cli.replay_reports import Reports
-    from sched_cli.replaying import definitions_of, only_of_others
+    from sched_cli.replaying import definitions_of, nothing_replayed, only_of_others
 
     definitions = definitions_of(app)
     reports = Reports(strict, _line if output is OutputFormat.JSONL else None)
@@ -148,9 +149,11 @@ def _verify(
         )
     if reports.is_empty and reports.skipped and wanted.filters is None:
         # Of captured histories somebody meant these; an engine may have none of the app's.
-        raise only_of_others(reports.skipped, definitions)
+        raise only_of_others(reports.skipped, app.workflow_names)
     code = local_code(app.build_id, given_app)
     _show(reports, code, output, time.monotonic() - started)
+    if reports.is_empty:
+        console.say(nothing_replayed(reports.skipped, app.workflow_names))
     return reports
 
 
@@ -163,12 +166,9 @@ def _line(report: Report) -> None:
 
 def _show(reports: Reports, code: LocalCode, output: OutputFormat, seconds: float) -> None:
     if output is OutputFormat.TABLE:
-        from sched_cli.render import console
         from sched_cli.render.replay import show_reports
 
         show_reports(reports, code)
-        if reports.is_empty:
-            console.say("No workflow of the app is among them, so nothing would break.")
     elif output is OutputFormat.JSON:
         from sched_cli.render import plain
         from sched_cli.render.replay_json import summary_as_json

@@ -9,19 +9,25 @@ import typer
 
 from sched_cli.options import (
     DEFAULT_ENGINE,
+    RELOAD_PARAMETERS,
     CheckDeterminismOption,
+    CheckRunsOption,
+    CheckSecondsOption,
     EngineOption,
     GraceOption,
     MetricsPortOption,
     OnBreakOption,
     OtlpEndpointOption,
     TaskQueueOption,
+    refuse_typed,
 )
 from sched_cli.parser import examples
-from sched_cli.reload.on_break import OnBreak
+from sched_cli.reload.on_break import OnBreak, ReloadCheck
 
 if TYPE_CHECKING:
     from sched_cli.reload.protocol import WorkerOptions
+
+_CHECK = ReloadCheck()
 
 
 @examples(
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     "sched worker app.py --engine engine-a.example:50051,engine-b.example:50051",
 )
 def worker(
+    context: typer.Context,
     targets: Annotated[
         list[str],
         typer.Argument(metavar="APP", help="A file, a folder or a module, or several."),
@@ -39,6 +46,8 @@ def worker(
     ] = False,
     task_queue: TaskQueueOption = "default",
     on_break: OnBreakOption = OnBreak.ROUTE,
+    check_runs: CheckRunsOption = _CHECK.newest,
+    check_seconds: CheckSecondsOption = _CHECK.seconds,
     grace: GraceOption = 8.0,
     engine: EngineOption = DEFAULT_ENGINE,
     metrics_port: MetricsPortOption = None,
@@ -59,6 +68,8 @@ def worker(
     from sched_cli.reload.protocol import WorkerOptions
     from sched_cli.tracing import checked_endpoint
 
+    if not reload:
+        refuse_typed(context, RELOAD_PARAMETERS, "is about reloading: it goes with --reload.")
     options = WorkerOptions(
         tuple(targets),
         engine,
@@ -69,7 +80,8 @@ def worker(
         otlp_endpoint=checked_endpoint(otlp_endpoint),
         check_determinism=check_determinism,
     )
-    loops.run(_run_with_reload(options, on_break) if reload else _run(options))
+    check = ReloadCheck(on_break, check_runs, check_seconds)
+    loops.run(_run_with_reload(options, check) if reload else _run(options))
 
 
 async def _run(options: WorkerOptions) -> None:
@@ -85,13 +97,13 @@ async def _run(options: WorkerOptions) -> None:
         await serve_app(app, options, stop, news.hear)
 
 
-async def _run_with_reload(options: WorkerOptions, on_break: OnBreak) -> None:
+async def _run_with_reload(options: WorkerOptions, check: ReloadCheck) -> None:
     from sched_cli import loops
     from sched_cli.reload.supervisor import Supervisor
     from sched_cli.render.worker_news import WorkerNews
 
     with loops.stop_on_signals() as stop:
-        supervisor = Supervisor(options, WorkerNews(), on_break=on_break)
+        supervisor = Supervisor(options, WorkerNews(), check=check)
         supervisor.start()
         await stop.wait()
         await stop.carry_out(

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
     from sched_cli.reload.verdict import CheckOptions
 
-# Histories are looked at for so long; then the reload goes on with what is known.
-_LOOKS_FOR_S = 5.0
-# Before that, for finding the open workflows and loading the code once more. It
+# Before histories are looked at, for finding the open workflows and loading the code once more. It
 # counts from when the process that is to serve has loaded it.
 _BEGINS_WITHIN_S = 10.0
 
@@ -27,6 +25,7 @@ class Check:
     Belongs to the running event loop."""
 
     def __init__(self, options: CheckOptions, on_verdict: Callable[[Verdict], None]) -> None:
+        self._looks_for_s = options.seconds
         self._on_verdict = on_verdict
         self._breaks: list[Break] = []
         self._fitting: set[str] = set()
@@ -65,7 +64,7 @@ class Check:
         self._looks_at = None
         if report.state == "begins":
             self._begun, self._open_runs = True, report.open_runs
-            self._allow(_LOOKS_FOR_S)
+            self._allow(self._looks_for_s)
         elif report.state == "looks":
             self._looks_at, self._looks_since = report, self._loop.time()
         elif report.state == "fits":
@@ -87,10 +86,11 @@ class Check:
     def _time_is_up(self) -> None:
         looks_at, since = self._looks_at, self._looks_since
         looked_for_s = self._loop.time() - since
-        if looks_at is not None and looked_for_s > _LOOKS_FOR_S / 2:
+        if looks_at is not None and looked_for_s > self._looks_for_s / 2:
             why = f"its replay did not end within {looked_for_s:.1f} s"
             self._breaks.append(_break(looks_at, why=why))
-        self._decide(f"the check had {_LOOKS_FOR_S:g} s" if self._begun else "the check took long")
+        had = f"the check had {self._looks_for_s:g} s"
+        self._decide(had if self._begun else "the check took long")
 
     def _decide(self, problem: str) -> None:
         verdict = Verdict(

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sched_cli.reload.gate import Gate, GateAnnouncer
 from sched_cli.reload.keepers import Keepers
-from sched_cli.reload.on_break import OnBreak
+from sched_cli.reload.on_break import OnBreak, ReloadCheck
 from sched_cli.reload.process import ChildProcess
 from sched_cli.reload.protocol import ChildReport, Order
 from sched_cli.reload.verdict import CheckOptions
@@ -50,8 +50,6 @@ _LONGEST_PAUSE_S = 10.0
 _SETTLED_AFTER_S = 30.0
 # Beyond the grace period of a child, before it is killed.
 _PATIENCE_S = 1.5
-# Open workflows of one type tend to break in the same way.
-_CHECKED_OF_EACH_TYPE = 20
 
 Worker = ChildProcess[ChildReport]
 
@@ -96,10 +94,10 @@ class Supervisor:
         options: WorkerOptions,
         announcer: Announcer,
         *,
-        on_break: OnBreak = OnBreak.ROUTE,
+        check: ReloadCheck,
     ) -> None:
         self._options = options
-        self._on_break = on_break
+        self._check = check
         self._announcer = announcer
         self._loop = asyncio.get_running_loop()
         self._watcher = EditWatcher(
@@ -162,7 +160,7 @@ class Supervisor:
         self._announcer.edited(files)
         self._reloading = True
         self._pause_s = _FIRST_PAUSE_S
-        self._start_child(checked=self._on_break is not OnBreak.IGNORE)
+        self._start_child(checked=self._check.on_break is not OnBreak.IGNORE)
 
     def _on_report(self, child: Worker, report: ChildReport) -> None:
         if self._stopped:
@@ -271,7 +269,7 @@ class Supervisor:
                 serving,
                 self._keepers,
                 self._check_options(),
-                self._on_break,
+                self._check.on_break,
                 self._announcer,
             )
 
@@ -283,7 +281,8 @@ class Supervisor:
             task_queue=options.task_queue,
             workflow_types=self._serves,
             kept=self._keepers.runs,
-            newest=_CHECKED_OF_EACH_TYPE,
+            newest=self._check.newest,
+            seconds=self._check.seconds,
         )
 
     def _close_gate(self) -> None:

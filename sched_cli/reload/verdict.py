@@ -62,6 +62,8 @@ class CheckOptions:
     """Runs that are looked at before any others."""
     newest: int
     """How many runs of each type."""
+    seconds: float
+    """How long histories are looked at."""
 
     def encode(self) -> str:
         """As a command line argument."""

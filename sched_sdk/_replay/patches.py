@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sched_sdk._definitions import check_name
 from sched_sdk._replay.commands import RecordMarker
 from sched_sdk.api.v1 import history_pb2
 
@@ -57,6 +58,7 @@ class Patches:
         self, patch: str, kind: history_pb2.MarkerRecorded.Kind.ValueType, site: CallSite
     ) -> bool:
         self._journal.check()
+        check_name(patch, "patch")
         answer = not self._facts.replaying or patch in self.recorded
         if answer:
             self._journal.add(RecordMarker(kind, patch, site))

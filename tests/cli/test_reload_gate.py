@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import uuid
@@ -293,6 +294,23 @@ def test_the_newest_of_each_type_are_tried(project: Project, worker: Running) ->
         )
     saved(project, worker, edited("two"), SERVES)
     assert "20 of 22 open workflows were tried: the newest of each type" in worker.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("worker", "app.py", "--on-break", "hold"), "--on-break .* goes with --reload"),
+        (("worker", "app.py", "--check-runs", "3"), "--check-runs .* goes with --reload"),
+        (("dev", "--check-seconds", "1"), "--check-seconds .* sched dev app.py"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_options_of_a_reload_want_one(
+    served: Served, arguments: tuple[str, ...], said: str
+) -> None:
+    refused = served.sched(*arguments)
+    assert refused.returncode == 2
+    assert re.search(said, refused.stderr)
 
 
 def test_an_unknown_word_is_refused(tmp_path: Path, served: Served) -> None:

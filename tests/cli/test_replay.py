@@ -181,7 +181,7 @@ def test_a_workflow_that_the_app_does_not_define(folder: Path, replay: Replay) -
     (folder / "other" / "again.json").write_text((folder / "other" / "other.json").read_text())
     done = replay("other")
     assert done.returncode == 2
-    assert "they are of Other; it has Test" in done.stderr
+    assert "They are of Other; it has Test" in done.stderr
 
 
 def test_an_app_that_cannot_be_imported_shows_the_line(folder: Path, replay: Replay) -> None:
@@ -258,8 +258,8 @@ def test_from_the_engine(served: Served, replay: Replay) -> None:
     assert re.search(r"Echo +1 +1 .*\nWaits +1 +1 ", both.stdout)
 
     without = replays("app.py", "--status", "running", "--id", "replay-")
-    assert without.returncode == 2
-    assert "they are of Waits; it has HelloWorld" in without.stderr
+    assert without.returncode == 0
+    assert "They are of Waits; it has HelloWorld" in without.stderr
 
 
 def test_no_engine_is_needed_for_files_but_for_ids(replay: Replay) -> None:

@@ -130,10 +130,12 @@ def test_what_cannot_be_used(folder: Path, verify: Run) -> None:
         (folder / "other" / name).write_text(text)
     done = verify("other")
     assert done.returncode == 2
-    assert "they are of Other; it has Test" in done.stderr
+    assert "They are of Other; it has Test" in done.stderr
 
 
-def test_of_an_engine(served: Served, verify: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_an_engine(
+    served: Served, run_here: Run, verify: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ids = [served.start("Waits", "--id", f"verify-waits-{number}") for number in range(3)]
     echo = served.start("Echo", "--input", "1", "--id", "verify-echo")
     assert served.sched("workflow", "result", echo).returncode == 0
@@ -159,16 +161,10 @@ def test_of_an_engine(served: Served, verify: Run, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(replay_pool, "ALONE_S", 0.0)
     assert counts("--jobs", "2") == {"Waits": 3, "Echo": 1}
 
-    nothing = verify(
-        "--open",
-        "--id",
-        "verify-e",
-        "--app",
-        str(served.folder / "extra.py"),
-        SCHED_ENGINE_ADDRESS=served.address,
-    )
-    assert nothing.returncode == 0
-    assert "nothing would break" in nothing.stderr
+    for command in ("verify", "replay"):
+        nothing = run_here(command, "--id", "verify-no", SCHED_ENGINE_ADDRESS=served.address)
+        assert nothing.returncode == 0
+        assert "Nothing would break: no workflow was found." in nothing.stderr
 
 
 def test_without_an_engine(verify: Run) -> None:

@@ -241,6 +241,19 @@ async def test_an_activity_handed_back_goes_to_another() -> None:
         assert (await second.activity()).attempt == 1
 
 
+async def test_what_is_handed_back_makes_room_for_what_waits() -> None:
+    async with running() as engine:
+        worker = engine.worker(activity_slots=1)
+        await engine.start()
+        await worker.answer(await worker.task(), schedule(1), schedule(2))
+        first = await worker.activity()
+        assert worker.activities.empty()
+
+        worker.send(pb.WorkerFrame(returned=[first.dispatch]))
+
+        assert (await worker.activity()).seq == 2
+
+
 async def test_an_activity_that_may_run_once_fails_with_its_worker() -> None:
     async with running(activity_grace_s=0.01) as engine:
         first = engine.worker("first")

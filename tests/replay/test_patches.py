@@ -265,3 +265,12 @@ def test_both_questions_of_one_id_are_one() -> None:
 
     assert engine.result() is True
     assert markers(engine) == [(DEPRECATED, "p")]
+
+
+def test_an_id_is_a_name_of_limited_length() -> None:
+    async def long(ctx: WorkflowContext) -> None:
+        ctx.patched("p" * 256)
+
+    failure = run_to_end(as_workflow(long)).history[-1].workflow_failed.failure
+    assert failure.type == "DefinitionError"
+    assert "has 256 characters; the limit is 255" in failure.message

@@ -296,3 +296,13 @@ def test_many_steps_end_in_any_order(seed: int) -> None:
     assert engine.result() == [3, 33, 63]
     # Nothing was lost, so nothing ran twice.
     assert set(calls.values()) == {1}
+
+
+def test_a_name_has_a_limited_length() -> None:
+    @workflow
+    async def flow(ctx: WorkflowContext) -> None:
+        await ctx.step(same, 1, name="s" * 256)
+
+    failure = run_to_end(flow).history[-1].workflow_failed.failure
+    assert failure.type == "DefinitionError"
+    assert "has 256 characters; the limit is 255" in failure.message
