@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 from sched_sdk._payloads import decode, encode
 from sched_sdk.errors import PayloadError
 
-pytestmark = pytest.mark.timeout(60)
-
 
 class Suit(enum.Enum):
     SPADES = "♠"
