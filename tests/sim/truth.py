@@ -82,7 +82,7 @@ class Run:
             return fact in self.steps
         if kind == "a":
             return self.activities_done > int(number)
-        return int(number) in self.signals
+        return kind == "g" and int(number) in self.signals
 
     @property
     def status_name(self) -> str:

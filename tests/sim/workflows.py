@@ -278,9 +278,13 @@ async def versioned_before(ctx: WorkflowContext, n: int) -> int:
 async def versioned(ctx: WorkflowContext, n: int) -> int:
     """The same, as a later version of the code does it."""
     total = 0
+    answers: set[bool] = set()
     for i in range(n):
         await ctx.sleep(0.2)
-        if ctx.patched("steps"):
+        answers.add(ctx.patched("steps"))
+        if len(answers) > 1:
+            raise RuntimeError("the answer to a patch did not hold")
+        if True in answers:
             _, value = await ctx.step(step_plain, ctx.info.run_id, f"v{i}", i)
             total += value - i
         else:
@@ -328,6 +332,7 @@ async def tells(ctx: WorkflowContext, n: int) -> list[str]:
 
     @ctx.query("meddles")
     def meddle() -> str:
+        known.append("m0")  # it is refused, and this must be forgotten, too
         ctx.queue_activity(double, 1)
         return "not reached"
 
