@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import math
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -61,11 +60,6 @@ class EngineOptions:
                 "Say where the state is: --postgres-dsn postgresql://user:password@host/database, "
                 "or SCHED_POSTGRES_DSN. Without Postgres, for development: sched dev"
             )
-        for name, seconds in (("--wait", self.wait_s), ("--grace", self.grace_s)):
-            if not math.isfinite(seconds):
-                raise UsageError(
-                    f"{name} {seconds} is no number of seconds. Write one, such as 30."
-                )
         check_host(self.host)
         return EngineSettings(
             postgres_dsn=self.postgres_dsn,

@@ -10,6 +10,7 @@ import typer
 from sched_cli import completion
 from sched_cli.global_options import EVERYWHERE
 from sched_cli.reload.on_break import OnBreak
+from sched_cli.values import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,8 +98,8 @@ GraceOption = Annotated[
     float,
     typer.Option(
         "--grace",
-        metavar="SECONDS",
-        min=0,
+        metavar="DURATION",
+        parser=seconds,
         envvar="SCHED_SHUTDOWN_GRACE_SECONDS",
         help="How long running activities may take to finish after SIGTERM or a reload.",
     ),

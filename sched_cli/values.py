@@ -59,6 +59,20 @@ def _refuse_constant(name: str) -> NoReturn:
     raise _NotJsonError(name)
 
 
+def seconds(text: object) -> float:
+    """A duration as seconds, for options that are numbers inside; the parser of their
+    values. Raises BadParameter, which names the option."""
+    import typer
+
+    if isinstance(text, float):
+        return text  # the default
+    try:
+        length = parse_duration(str(text), "the value")
+    except UsageError as error:
+        raise typer.BadParameter(str(error).removeprefix("the value ")) from None
+    return length.total_seconds() if length else 0.0
+
+
 def parse_duration(text: str | None, option: str) -> timedelta | None:
     """A duration such as 90, 90s, 1.5h, 1h30m or 7d; a bare number is seconds.
 

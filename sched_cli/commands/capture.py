@@ -44,10 +44,17 @@ def capture(
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Write the history of a workflow as JSON that sched replay reads."""
+    from sched_cli.errors import UsageError
     from sched_cli.histories import fetch_history
     from sched_cli.render import console
     from sched_sdk._capture import Redaction, dump_capture, redact
 
+    if output is not None and output.name in ("table", "json", "jsonl"):
+        # As of other commands; nobody wants a file of that name.
+        raise UsageError(
+            f"--output of capture names a file, and what is written is JSON in any case. "
+            f"Write --output {workflow_id}.json, or leave it out for stdout."
+        )
     wanted = [Redaction.parse(text) for text in redactions or ()]
     captured, counts = redact(fetch_history(engine, workflow_id, run_id), wanted)
     text = dump_capture(captured)

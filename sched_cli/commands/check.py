@@ -13,8 +13,9 @@ from sched_cli.parser import examples
 class CheckOutput(StrEnum):
     """How findings are shown."""
 
-    TEXT = "text"
+    TABLE = "table"
     JSON = "json"
+    JSONL = "jsonl"
     SARIF = "sarif"
 
 
@@ -51,7 +52,7 @@ def check(
     output: Annotated[
         CheckOutput,
         typer.Option("--output", "-o", envvar="SCHED_CHECK_OUTPUT", help="How to show it."),
-    ] = CheckOutput.TEXT,
+    ] = CheckOutput.TABLE,
 ) -> None:
     """Find in the source what would break workflows in replay.
 
@@ -65,15 +66,19 @@ def check(
 
     rules = chosen_rules(select or (), ignore or ())
     result = check_files(find_sources(targets), rules)
-    if output is CheckOutput.TEXT:
+    if output is CheckOutput.TABLE:
         from sched_cli.check.output.text import print_findings
 
         print_findings(result)
     else:
-        from sched_cli.check.output.json import as_json
+        from sched_cli.check.output.json import as_json, finding_as_json
         from sched_cli.check.output.sarif import as_sarif
         from sched_cli.render import plain
 
-        plain.print_json(as_json(result) if output is CheckOutput.JSON else as_sarif(result))
+        if output is CheckOutput.JSONL:
+            for finding in result.findings:
+                plain.print_json_line(finding_as_json(finding))
+        else:
+            plain.print_json(as_json(result) if output is CheckOutput.JSON else as_sarif(result))
     if result.findings:
         raise typer.Exit(EXIT_FAILED)

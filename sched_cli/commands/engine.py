@@ -14,6 +14,7 @@ from sched_cli.options import (
     RedisOption,
 )
 from sched_cli.parser import examples
+from sched_cli.values import seconds
 
 DEFAULT_LOCK_KEY = "0x53636845644c6431"
 
@@ -82,9 +83,9 @@ def engine(
     wait: Annotated[
         float,
         typer.Option(
-            "--wait",
-            metavar="SECONDS",
-            min=0,
+            "--store-wait",
+            metavar="DURATION",
+            parser=seconds,
             envvar="SCHED_STORE_WAIT_SECONDS",
             help="How long to wait at the start for a Postgres that is away or being migrated.",
         ),
@@ -93,8 +94,8 @@ def engine(
         float,
         typer.Option(
             "--grace",
-            metavar="SECONDS",
-            min=0,
+            metavar="DURATION",
+            parser=seconds,
             envvar="SCHED_SHUTDOWN_GRACE_SECONDS",
             help="How long calls under way may take to finish after SIGTERM.",
         ),

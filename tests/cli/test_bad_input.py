@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-ENGINE = ("engine", "--port", "0", "--metrics-port", "0", "--wait", "0")
+ENGINE = ("engine", "--port", "0", "--metrics-port", "0", "--store-wait", "0")
 COMMANDS = [ENGINE, ("migrate", "up"), ("migrate", "status")]
 
 
@@ -98,9 +98,9 @@ def test_a_dsn_where_none_belongs_is_struck_out(before: tuple[str, ...]) -> None
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--grace", "inf"), "--grace inf is no number of seconds"),
-        (("--wait", "nan"), "Invalid value for '--wait'"),
-        (("--wait", "-1"), "Invalid value for '--wait'"),
+        (("--grace", "inf"), "'inf' is no duration. Write"),
+        (("--store-wait", "nan"), "Invalid value for '--store-wait'"),
+        (("--store-wait", "-1"), "Invalid value for '--store-wait'"),
         (("--metrics-port", "70000"), "Invalid value for '--metrics-port'"),
     ],
 )

@@ -70,3 +70,10 @@ def test_what_cannot_be_done_is_said(served: Served, tmp_path: Path) -> None:
     broken = served.sched("capture", workflow_id, "--redact", "/[/")
     assert broken.returncode == 2
     assert "no regular expression" in broken.stderr
+
+
+def test_a_format_is_not_taken_for_a_file(served: Served) -> None:
+    done = served.sched("capture", "anything", "-o", "json")
+    assert done.returncode == 2
+    assert "names a file" in done.stderr
+    assert "--output anything.json" in done.stderr

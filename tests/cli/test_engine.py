@@ -33,7 +33,7 @@ def engine_to_its_end(
 ) -> subprocess.CompletedProcess[str]:
     """For one that must not start."""
     return sched_in_process(
-        *("engine", *_PORTS, "--wait", "0", *options), environment=environment or {}
+        *("engine", *_PORTS, "--store-wait", "0", *options), environment=environment or {}
     )
 
 
@@ -152,7 +152,7 @@ def test_a_redis_that_is_away_does_not_matter(postgres_database: str, tmp_path: 
 def test_a_postgres_that_comes_late_is_waited_for(
     postgres_server: PostgresServer, stoppable_database: str, tmp_path: Path
 ) -> None:
-    options = ("--wait", "20", "--port", str(free_port()))
+    options = ("--store-wait", "20s", "--port", str(free_port()))
     postgres_server.stop()
     with start_engine(tmp_path, stoppable_database, *options) as engine:
         try:
@@ -165,7 +165,7 @@ def test_a_postgres_that_comes_late_is_waited_for(
 
 
 def test_a_signal_ends_the_wait_for_postgres(tmp_path: Path) -> None:
-    with start_engine(tmp_path, "postgresql://127.0.0.1:1/orders", "--wait", "60") as engine:
+    with start_engine(tmp_path, "postgresql://127.0.0.1:1/orders", "--store-wait", "60") as engine:
         engine.wait_for("Trying again for")
         engine.interrupt_like_a_terminal()
         assert engine.process.returncode == 0

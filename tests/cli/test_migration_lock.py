@@ -44,7 +44,7 @@ def test_engines_wait_say_so_and_go_on(postgres_database: str, tmp_path: Path) -
 def test_it_gives_up_with_the_next_step(postgres_database: str) -> None:
     with held(postgres_database) as pid:
         done = sched_in_process(
-            *("engine", "--migrate", "--port", "0", "--metrics-port", "0", "--wait", "0.2"),
+            *("engine", "--migrate", "--port", "0", "--metrics-port", "0", "--store-wait", "200ms"),
             environment={"SCHED_POSTGRES_DSN": postgres_database},
         )
     assert done.returncode == 3
@@ -57,7 +57,7 @@ def test_it_gives_up_with_the_next_step(postgres_database: str) -> None:
 def test_a_signal_ends_the_wait(postgres_database: str, tmp_path: Path) -> None:
     with (
         held(postgres_database),
-        start_engine(tmp_path, postgres_database, "--wait", "60") as engine,
+        start_engine(tmp_path, postgres_database, "--store-wait", "60") as engine,
     ):
         engine.wait_for("is being migrated by session")
         engine.interrupt_like_a_terminal()

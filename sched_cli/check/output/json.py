@@ -14,11 +14,12 @@ def as_json(result: Result) -> dict[str, Any]:
     return {
         "files": result.files,
         "workflows": result.workflows,
-        "findings": [_finding(finding) for finding in result.findings],
+        "findings": [finding_as_json(finding) for finding in result.findings],
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_as_json(finding: Finding) -> dict[str, Any]:
+    """One of them."""
     return {
         "rule": finding.rule.id,
         "name": finding.rule.name,

@@ -42,3 +42,5 @@ def test_the_example_of_the_command_lines_page() -> None:
         sched_in_process("check", "app.py", "-o", "json", environment={}).stdout
     )
     assert json.dumps(real) == json.dumps(told)
+    lines = sched_in_process("check", "app.py", "-o", "jsonl", environment={}).stdout.splitlines()
+    assert [json.loads(line) for line in lines] == real["findings"]
