@@ -21,6 +21,7 @@ from sched_server.timers import TimerService
 
 from .harness import (
     BOOM,
+    RESULT,
     complete,
     event_names,
     running,
@@ -353,6 +354,25 @@ async def test_an_attempt_that_is_over_before_its_assignment_is_durable_is_not_p
         assert pushed.attempt == 2
         record = execution.state.activities[1].record
         assert (record.phase, record.dispatch) == (ActivityPhase.STARTED, pushed.dispatch)
+
+
+async def test_the_slot_of_an_activity_that_ended_while_it_was_assigned_is_for_the_next() -> None:
+    async with running() as engine:
+        worker = engine.worker(activity_slots=1)
+        for workflow_id in ("runs", "ended", "next"):
+            await engine.start(workflow_id)
+            await worker.answer(await worker.task(), schedule(1))
+        task = await worker.activity()
+        engine.store.gate = asyncio.Event()
+        worker.report(task, result=RESULT)
+        # Of the report; the one behind it assigns the freed slot to the run "ended".
+        await until(lambda: engine.store.waiting == 1)
+        end = asyncio.ensure_future(engine.terminate("ended"))
+        await engine.quiet_reads()
+        engine.store.gate.set()
+        await end
+
+        assert (await worker.activity()).workflow_id == "next"
 
 
 async def test_a_decision_that_cannot_be_folded_is_not_written_in_part(

@@ -254,6 +254,12 @@ BUGS = (
         "        if run_key < 0:\n",
     ),
     Mutant(
+        "a timer that came due while its run was read anew is forgotten",
+        "sched_server/upkeep.py",
+        "        self._held_back.add(run_key)\n        return True\n",
+        "        return True\n",
+    ),
+    Mutant(
         "the slot of an activity that ended with its assignment stays taken",
         "sched_server/dispatcher.py",
         "            if session.activities.pop(dispatch, None) is not None:\n",

@@ -73,6 +73,12 @@ FOUND = {
         jobs=several(30, "same_instant", 1),
         rates=Rates(failing_commits=0.4, failing_reads=0.4),
     ),
+    # Its row was not among those that were read late, and it was held back for them.
+    "a timer that comes due while its run is read anew fires": Plan(
+        seed=1,
+        jobs=several(30, "mixed", 3),
+        rates=Rates(failing_commits=0.3, late_reads=0.5),
+    ),
     # The simulator's own: its next life had begun, and the one before was looked at.
     "an engine that was killed with a question open has none in its next life": Plan(
         seed=397868674696,
