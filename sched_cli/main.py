@@ -27,6 +27,8 @@ def run(arguments: list[str] | None = None) -> None:
         given, options = global_options.take(sys.argv[1:] if arguments is None else arguments)
         debug = options.debug
         _apply(options, given)
+        if given == ["--version"]:
+            given = ["version"]  # as everybody tries first
         build_app()(args=given, prog_name="sched")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -13,6 +13,9 @@ made from the same things.
 from __future__ import annotations
 
 import inspect
+import os
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -122,11 +125,12 @@ class Command(_Completing, TyperCommand):
         _write_examples(self, formatter)
         super().format_epilog(ctx, formatter)
 
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
+        given = list(args)
         try:
-            return super().make_context(*args, **kwargs)
+            return super().make_context(info_name, args, *rest, **extra)
         except _UsageError as error:
-            _suggest(error)
+            _say_it_better(error, given)
             raise
 
 
@@ -184,10 +188,43 @@ def _write_examples(command: Any, formatter: Any) -> None:
             formatter.write("".join(f"{indent}{line}\n" for line in lines))
 
 
-def _suggest(error: Any) -> None:
-    """In the words in which commands are suggested."""
+# How the library that checks values says what is wrong, and how we do.
+_WORDS = (
+    (re.compile(r"Input should be a valid integer.*"), "{value} is no whole number."),
+    (re.compile(r"Input should be a valid (?:number|decimal).*"), "{value} is no number."),
+    (
+        re.compile(r"Input should be greater than or equal to (\S+)"),
+        "{value} is too small; the least is {0}.",
+    ),
+    (
+        re.compile(r"Input should be less than or equal to (\S+)"),
+        "{value} is too large; the most is {0}.",
+    ),
+    (re.compile(r"Value error, (.*)", re.DOTALL), "{0}"),
+)
+
+
+def _say_it_better(error: Any, given: list[str]) -> None:
+    """An option that is none with those that are like it, a value in whole sentences."""
     close = getattr(error, "possibilities", None)
     if close:
         named = ", ".join(repr(option) for option in sorted(close))
         error.message = f"{error.message}. Did you mean {named}?"
         error.possibilities = None
+    for theirs, ours in _WORDS:
+        if found := theirs.fullmatch(error.message):
+            value = _value_of(getattr(error, "param", None), given)
+            error.message = ours.format(*found.groups(), value=value)
+
+
+def _value_of(parameter: Any, given: list[str]) -> str:
+    """What was typed for an option, or stands in its variable."""
+    for word, following in pairwise([*given, ""]):
+        name, equals, value = word.partition("=")
+        if parameter is not None and name in parameter.opts:
+            return repr(value if equals else following)
+    variables = getattr(parameter, "envvar", None) or ()
+    for variable in [variables] if isinstance(variables, str) else variables:
+        if variable in os.environ:
+            return f"{os.environ[variable]!r} (of {variable})"
+    return "this value"

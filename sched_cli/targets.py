@@ -91,7 +91,7 @@ def _folder_target(given: str, folder: Path) -> Target:
         and (is_package or path.parent == folder or (path.parent / "__init__.py").is_file())
     }
     if not files:
-        raise UsageError(f"There is no Python file in {given}. Name the file with your workflows.")
+        raise UsageError(f"There is no Python file in {root}. Name the file with your workflows.")
     return Target(given, root, root, tuple(files), files)
 
 

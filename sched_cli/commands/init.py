@@ -27,11 +27,17 @@ def init(
     ] = "hello",
 ) -> None:
     """Make a new project from a starter."""
+    from sched_cli.errors import UsageError
     from sched_cli.render import console
 
     source = _find_template(template)
     _check_target(name)
-    files = _copy(source, name)
+    try:
+        files = _copy(source, name)
+    except OSError as error:
+        raise UsageError(
+            f"{name} cannot be made: {error.strerror}. Choose another folder."
+        ) from error
     console.say(f"Made {name} with {', '.join(files)}.\n")
     console.say("Next:")
     for command in _next_commands(name):

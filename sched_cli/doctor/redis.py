@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sched_cli.doctor.findings import Finding, fail, ok, warn
 from sched_cli.render.times import size
+from sched_cli.secrets import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ async def examine(url: str) -> list[Finding]:
         return [
             fail(
                 "redis.reach",
-                f"Redis cannot be looked at: {error}",
+                f"Redis at {redact(url)} cannot be looked at: {error}",
                 "Start it, correct --redis-url, or mend the way to it; engines work without it "
                 "meanwhile, from memory.",
             )

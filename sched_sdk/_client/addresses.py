@@ -36,7 +36,7 @@ def _parse_one(part: str, whole: str) -> str:
     valid_port = port.isascii() and port.isdigit() and 0 < int(port) < 65536
     if not host or "/" in host or bare_ipv6 or not valid_port:
         raise InvalidArgumentError(
-            f"{part!r} is no engine address (in {whole!r}); "
+            f"{part!r} is no engine address{'' if part == whole else f' (in {whole!r})'}; "
             "write host:port, for example localhost:50051, several separated by commas"
         )
     return f"{host}:{port}"

@@ -150,7 +150,8 @@ def test_a_missing_file_gets_a_suggestion(tmp_path: Path) -> None:
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert "no Python file in empty" in load(tmp_path, "empty")["error"]
+    said = load(tmp_path, "empty")["error"]
+    assert f"no Python file in {tmp_path / 'empty'}." in said
     assert "sched init" in load(tmp_path / "empty", "app.py")["error"]
 
 

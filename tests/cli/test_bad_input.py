@@ -217,3 +217,30 @@ def test_a_state_of_something_else(
             (data / name).write_text(text)
     done = sched("dev", "--ha", "--port", "0", cwd=open_folder)
     assert_refused(done, 2, told, "Move it away")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("workflow", "list", "--limit", "0"), "'0' is too small; the least is 1."),
+        (("workflow", "list", "--limit=many"), "'many' is no whole number."),
+        (("dev", "--port", "70000"), "'70000' is too large; the most is 65535."),
+        (("version", "-o", "xml"), "'xml' is not one of 'table', 'json', 'jsonl'."),
+        (("init", "/proc/shop"), "/proc/shop cannot be made: "),
+        (("workflow", "list", "--engine", "a:b"), "'a:b' is no engine address; write host:port"),
+    ],
+)
+def test_a_value_is_named_with_its_limit(words: tuple[str, ...], told: str) -> None:
+    done = sched_in_process(*words, environment={})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert "Value error" not in done.stderr
+
+
+def test_a_value_of_a_variable_is_named_with_it() -> None:
+    done = sched_in_process("workflow", "list", environment={"SCHED_LIMIT": "0"})
+    assert "'0' (of SCHED_LIMIT) is too small" in done.stderr
+
+
+def test_the_version_as_everybody_asks_for_it_first() -> None:
+    assert sched_in_process("--version", environment={}).stdout.startswith("sched ")
