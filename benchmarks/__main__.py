@@ -8,7 +8,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-MODULES = ("benchmarks.end_to_end", "benchmarks.replay", "benchmarks.store")
+MODULES = (
+    "benchmarks.end_to_end",
+    "benchmarks.replay",
+    "benchmarks.stepping",
+    "benchmarks.verify",
+    "benchmarks.browser",
+    "benchmarks.store",
+)
 
 
 def main() -> None:

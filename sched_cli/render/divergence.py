@@ -195,6 +195,8 @@ def _notes(replay: Replay, divergence: Divergence, build_id: str) -> Iterator[Re
 
 
 def _ways_out(replay: Replay, divergence: Divergence, code: LocalCode) -> Iterator[RenderableType]:
+    from rich.text import Text
+
     yield _title("Ways out")
     goes_on = "" if replay.closed else "; the workflow goes on by itself"
     ways = [("put the code back", f"what it did is told above{goes_on}")]
@@ -206,7 +208,9 @@ def _ways_out(replay: Replay, divergence: Divergence, code: LocalCode) -> Iterat
         ways.append(("try it beside", _command("fork", replay, code)))
     width = max(len(way) for way, _ in ways)
     for way, how in ways:
-        yield f"{_INDENTATION}{way:<{width}}  {how}"
+        # Wrapped by the terminal, if at all: a command is to be copied as one line.
+        line = f"{_INDENTATION}{way:<{width}}  {how}"
+        yield Text(line, no_wrap=True, overflow="ignore")
 
 
 def _command(verb: str, replay: Replay, code: LocalCode) -> str:
