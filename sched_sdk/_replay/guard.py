@@ -22,9 +22,10 @@ A refusal raises, and is remembered by the loop: code that swallows the error
 does not get away with it. Guarding begins at the live edge; in replay nothing
 is refused that was done before.
 
-`datetime.now` is not guarded: its class cannot be changed, and a subclass in its
-place would not be the same to `isinstance` and `pickle`. Nor is what was taken
-out of its module before the guard came and is called by a library.
+`datetime.now` and its like belong to classes that cannot be changed, and a subclass
+in their place would not be the same to `isinstance` and `pickle`: calls of them are
+watched for, where the interpreter can do that (see `class_clocks`). Not guarded is
+what was taken out of its module before the guard came and is called by a library.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sched_sdk._ignore_comments import ignored_rules
 from sched_sdk._replay.call_sites import NOWHERE, format_site, is_bottom
+from sched_sdk._replay.class_clocks import watch
 from sched_sdk._replay.origins import (
     Origin,
     add_app_files,
@@ -181,6 +183,7 @@ def install(functions: Iterable[Callable[..., Any]]) -> None:
     workflow functions are the app's, wherever they are installed."""
     for function in functions:
         _add_app(function)
+    watch(_hear_class_clock)
     with _installation:
         if _stand_ins:
             return
@@ -219,6 +222,12 @@ def _rebind(module: ModuleType) -> None:
         stand_in = _stand_ins.get(id(value))
         if stand_in is not None:
             setattr(module, name, stand_in)
+
+
+def _hear_class_clock(caller: FrameType, call: Unsteady) -> None:
+    loop: Any = _running_loop()
+    if loop is not None and getattr(loop, "guarded", False):
+        _judge(loop, caller, call.call, _Call(call.rule, call.what, call.instead, Reach.OWN))
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import io
 import logging
 import os
@@ -24,7 +25,7 @@ import warnings
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from random import choice
 from time import monotonic
@@ -39,6 +40,7 @@ from sched_sdk import ForbiddenCallError, SchedError, WorkflowContext, workflow
 from sched_sdk._definitions import workflow_definition_of
 from sched_sdk._ignore_comments import ignored_rules
 from sched_sdk._replay import guard
+from sched_sdk._replay.class_clocks import CAN_WATCH
 from sched_sdk._replay.run import WorkflowRun
 from sched_sdk._replay.unsteady import UNSTEADY
 from tests.replay.engine import Engine, Worker
@@ -267,7 +269,7 @@ def test_models_keep_working() -> None:
 
     class Model(pydantic.BaseModel):  # type: ignore[misc, name-defined]  # may not be installed
         id: uuid.UUID = pydantic.Field(default_factory=uuid4)
-        at: datetime = pydantic.Field(default_factory=lambda: datetime.now(UTC))
+        at: datetime = pydantic.Field(default_factory=functools.partial(datetime.now, UTC))
 
     class Struct(msgspec.Struct):  # type: ignore[misc, name-defined]  # may not be installed
         id: uuid.UUID = msgspec.field(default_factory=uuid4)
@@ -406,3 +408,44 @@ def test_comments_mean_what_they_mean_to_sched_check(comment: str, tmp_path: Pat
     for rule in ("SCH101", "SCH106", "SCH102"):
         ignored = ignored_rules(comment)
         assert (ignored is None or rule in ignored) == module.is_ignored(rule, 1, 1)
+
+
+class Moment(datetime):
+    pass
+
+
+CLASS_CLOCKS: list[tuple[str, Callable[[], Any]]] = [
+    ("datetime.now()", lambda: datetime.now(UTC)),
+    ("datetime.utcnow()", lambda: datetime.utcnow()),  # noqa: DTZ003
+    ("datetime.today()", lambda: datetime.today()),  # noqa: DTZ002
+    ("date.today()", lambda: date.today()),  # noqa: DTZ011
+    ("Moment.now()", lambda: Moment.now(UTC)),
+    ("datetime.now()", lambda: [datetime.now(tz) for tz in (UTC,)]),
+]
+
+
+class Clock:
+    def now(self) -> str:
+        return "of another kind"
+
+
+# What was imported since.
+guard.install([])
+
+
+@pytest.mark.skipif(not CAN_WATCH, reason="the interpreter does not tell of calls before 3.12")
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+@pytest.mark.parametrize(("name", "call"), CLASS_CLOCKS)
+def test_the_clocks_of_datetime_are_refused(name: str, call: Callable[[], Any]) -> None:
+    with pytest.raises(ForbiddenCallError) as refused:
+        runs(call)
+    assert refused.value.call == name
+    assert refused.value.instead == "ctx.now()"
+    assert refused.value.call_site == f"{HERE}:{call.__code__.co_firstlineno}"
+    assert runs(call, guarded=False) is not None
+    assert call() is not None
+
+
+def test_a_clock_of_another_kind_passes() -> None:
+    assert runs(lambda: Clock().now()) == "of another kind"
+    assert runs(lambda: datetime.now(UTC)) is not None  # sched: ignore[SCH101]
