@@ -34,7 +34,7 @@ async def advance_time(engine: str, by: timedelta, patience: timedelta) -> TimeA
     messages = console.messages()
     with (
         messages.status("moving the clock")
-        if messages.is_terminal
+        if messages.is_terminal and not console.is_quiet()
         else contextlib.nullcontext(None) as shown
     ):
         async with aclosing(cluster.advance_time(address, by, patience=patience)) as progress:

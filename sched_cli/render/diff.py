@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sched_cli.render.plain import compact
+from sched_cli.render.tables import Column, Cut, FittedTable
 from sched_cli.render.times import duration, local
 
 if TYPE_CHECKING:
@@ -78,39 +79,27 @@ def _started(run: Timeline) -> str:
 
 
 def _rows(title: str, rows: Sequence[Row], *, everything: bool) -> Iterator[RenderableType]:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("", width=1)
-    table.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1, min_width=12)
-    for mark in "<>":
-        table.add_column(f"{mark} AT", no_wrap=True, justify="right")
-        table.add_column("TOOK", no_wrap=True, justify="right")
-        table.add_column("TRIES", no_wrap=True, justify="right")
+    numbers = [
+        Column(title=name, right=True) for mark in "<>" for name in (f"{mark} AT", "TOOK", "TRIES")
+    ]
+    table = FittedTable(Column(title=""), Column(title=title, cut=Cut.END, least=16), *numbers)
     shown = _shown(rows) if not everything and len(rows) > _SHORT else [*range(len(rows))]
     last = -1
     for index in shown:
         if index > last + 1:
-            table.add_row("", _left_out(index - last - 1))
+            table.add("", _left_out(index - last - 1), *_times(None), *_times(None))
         row = rows[index]
         mark = _mark(row)
-        known = row.left or row.right
-        assert known is not None
-        title_text = Text(_title(row), style=_STYLES[mark])
-        table.add_row(
-            Text(mark, style=_STYLES[mark]), title_text, *_times(row.left), *_times(row.right)
-        )
+        style = _STYLES[mark]
+        table.add((mark, style), (_title(row), style), *_times(row.left), *_times(row.right))
         last = index
     if last < len(rows) - 1:
-        table.add_row("", _left_out(len(rows) - 1 - last))
+        table.add("", _left_out(len(rows) - 1 - last), *_times(None), *_times(None))
     yield table
 
 
-def _left_out(count: int) -> Text:
-    from rich.text import Text
-
-    return Text(f"… {count:,} more …", style="dim")
+def _left_out(count: int) -> tuple[str, str]:
+    return f"… {count:,} more …", "dim"
 
 
 def _shown(rows: Sequence[Row]) -> list[int]:

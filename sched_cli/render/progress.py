@@ -40,7 +40,7 @@ class Progress:
         from sched_cli.render import console
 
         messages = console.messages()
-        if messages.is_terminal:
+        if messages.is_terminal and not console.is_quiet():
             from rich.live import Live
 
             self._live = Live(

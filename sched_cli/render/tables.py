@@ -76,9 +76,8 @@ class FittedTable:
             for position, index in enumerate(shown):
                 column, (text, style) = self._columns[index], row[index]
                 text = fill(_cutter(column)(text, widths[index]), widths[index], right=column.right)
-                gap = " " * _GAP if position else ""
-                last = position == len(shown) - 1
-                line.append(gap).append(text.rstrip() if last else text, style=style)
+                line.append(" " * _GAP if position else "").append(text, style=style)
+            line.rstrip()
             yield line
 
     def _fit(self, width: int) -> tuple[list[int], list[int]]:

@@ -105,3 +105,13 @@ def test_the_first_look_fails_as_without(tmp_path: Path) -> None:
         assert terminal.wait() == 3
     assert "No engine at 127.0.0.1:1" in terminal.text
     assert LEAVE_SECOND_SCREEN not in terminal.raw
+
+
+def test_a_quiet_command_draws_no_progress(served: Served) -> None:
+    """Also on a terminal: neither what it does nor hints, but what was asked for."""
+    for quiet in ((), ("--quiet",)):
+        words = ("workflow", "start", "HelloWorld", "--input", "you", "--wait", *quiet)
+        with OnTerminal(*words, cwd=served.folder, engine=served.address) as terminal:
+            assert terminal.wait() == 0
+        assert ("started" in terminal.text) is not bool(quiet)
+        assert "Hello, you!" in terminal.text
