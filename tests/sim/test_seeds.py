@@ -44,7 +44,7 @@ def test_fresh_seeds(record_property: Callable[[str, object], None]) -> None:
 
 def test_the_same_seed_is_the_same_run() -> None:
     """Also in another process, with another order of sets of strings."""
-    seeds = (11, 21, 61)
+    seeds = (11, 33, 55)
     hashes = [run(draw(seed)).hash for seed in seeds]
     assert [run(draw(seed)).hash for seed in seeds] == hashes
     assert len(set(hashes)) == len(seeds)

@@ -95,6 +95,8 @@ class World:
         self.trace.add(f"{one} → {other}", words)
         if sent:
             self.checkers.sent(client, path, message)
+        else:
+            self.checkers.heard(client, path, message)
 
     def _committed(self, batch: CommitBatch, applied: list[bool]) -> None:
         self.checkers.committed(batch, applied)
@@ -132,6 +134,10 @@ class Checkers:
     def sent(self, client: Process, path: str, message: Any) -> None:
         for checker in self._all:
             checker.sent(client, path, message)
+
+    def heard(self, client: Process, path: str, message: Any) -> None:
+        for checker in self._all:
+            checker.heard(client, path, message)
 
     def looked(self) -> None:
         for checker in self._all:

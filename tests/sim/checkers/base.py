@@ -42,6 +42,9 @@ class Checker:
     def sent(self, client: Process, path: str, message: Any) -> None:
         """An engine says something."""
 
+    def heard(self, client: Process, path: str, message: Any) -> None:
+        """An engine has received something."""
+
     def outcome(self, job: Job, run_id: str, status: str, value: Any) -> None:
         """A client has the result of a run, or of the last that goes on instead."""
 
