@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import fcntl
 import os
 import pty
 import random
 import re
 import select
+import signal
 import statistics
 import struct
 import subprocess
@@ -25,6 +27,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from sched_sdk import Client, Worker, WorkflowContext, workflow
 from sched_server import EngineServer
@@ -109,8 +112,16 @@ class Terminal:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
+        """Leave; what it still paints is read, for it may wait for that."""
         self.press(b"q")
+        deadline = time.perf_counter() + _DEADLINE_S
+        with contextlib.suppress(OSError):  # nobody has the other end open any more
+            while time.perf_counter() < deadline:
+                self._read(0.5)
+        if time.perf_counter() >= deadline:
+            os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+        os.close(self._fd)
 
 
 def keys() -> Iterator[str]:
@@ -118,7 +129,24 @@ def keys() -> Iterator[str]:
         yield from ("down", "down", "page down", "down", "up", "page down", "page up")
 
 
-def measure(address: str, seconds: float) -> None:
+class Figure(NamedTuple):
+    """Something that was measured, and what it is to be at most."""
+
+    name: str
+    value: float
+    unit: str
+    aim: float | None = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.name:<28}{self.value:8.1f} {self.unit:<10}"
+        if self.aim is not None:
+            met = "met" if self.value <= self.aim else "MISSED"
+            line += f"aim: at most {self.aim:g}, {met}"
+        return line + f"{'; ' if self.aim is not None else ''}{self.note}" * bool(self.note)
+
+
+def measure(address: str, seconds: float) -> list[Figure]:
     terminal = Terminal([sys.executable, "-m", "sched_cli", "tui", "--engine", address])
     painted = terminal.read_until(rb"Workflows") - terminal.begun
     painted_cpu = terminal.processor_s()
@@ -137,17 +165,23 @@ def measure(address: str, seconds: float) -> None:
         terminal.read_for(_BETWEEN_KEYS_S)
         if time.perf_counter() - begun > seconds * 2 / 3:
             break
-    working = (terminal.processor_s() - before) / (time.perf_counter() - begun)
+    working_s = time.perf_counter() - begun
+    working = (terminal.processor_s() - before) / working_s
     terminal.close()
     latencies_ms.sort()
-    print(f"first paint            {painted * 1000:6.0f} ms, {painted_cpu * 1000:.0f} of processor")
-    print(f"first list             {listed * 1000:6.0f} ms")
-    print(f"processor, watching    {watching * 100:6.1f} % of a core")
-    print(f"processor, with keys   {working * 100:6.1f} % of a core")
-    print(f"keys                   {len(latencies_ms):6}")
-    print(f"key to paint, median   {statistics.median(latencies_ms):6.1f} ms")
-    print(f"key to paint, 95 of 100{latencies_ms[int(len(latencies_ms) * 0.95)]:6.1f} ms")
-    print(f"key to paint, worst    {latencies_ms[-1]:6.1f} ms")
+    in_hundred = latencies_ms[int(len(latencies_ms) * 0.95)]
+    per_key_ms = max(working - watching, 0.0) * working_s / len(latencies_ms) * 1000
+    return [
+        Figure("first paint", painted * 1000, "ms", 500, f"{painted_cpu * 1000:.0f} of processor"),
+        Figure("first list", listed * 1000, "ms"),
+        Figure("processor, watching", watching * 100, "% of one", 30),
+        Figure("processor, with keys", working * 100, "% of one", 30),
+        Figure("keys", len(latencies_ms), ""),
+        Figure("processor of a key", per_key_ms, "ms"),
+        Figure("key to paint, median", statistics.median(latencies_ms), "ms", 100),
+        Figure("key to paint, 95 of 100", in_hundred, "ms", 100),
+        Figure("key to paint, worst", latencies_ms[-1], "ms", 100),
+    ]
 
 
 def main() -> None:
@@ -167,9 +201,11 @@ def main() -> None:
         try:
             address = loading.stdout.readline().strip()
             assert loading.stdout.readline().strip() == "full", "the load ended"
-            measure(address, options.seconds)
+            figures = measure(address, options.seconds)
         finally:
             loading.kill()
+    print(*figures, sep="\n")
+    print(f"{os.cpu_count()} processors, of which others took {os.getloadavg()[0]:.1f} on average")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
+from sched_cli.coercion import quicken
 from sched_cli.global_options import EVERYWHERE
 from sched_cli.secrets import redact
 
@@ -148,6 +149,10 @@ class Noun(_Completing, TyperGroup):
 class Commands(Noun):
     """All of them. What the parser does not understand, it repeats: a DSN in a wrong
     place too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        quicken(self, ctx)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -32,6 +32,7 @@ _NEVER = {
     "uvloop",
     "anyio",
     "prometheus_client",
+    "pydantic",
 }
 
 

@@ -222,7 +222,7 @@ class WorkflowsScreen(BrowserScreen):
             words.append(f"line {self._table.cursor + 1:,}")
         if marked:
             words.append(f"{marked:,} marked")
-        self.query_one("#summary", Static).update(" · ".join(words))
+        self.query_one("#summary", Static).update(" · ".join(words), layout=False)
 
     def _begin_again(self) -> None:
         self._generation += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
 from rich.text import Text
@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.messages import EndNear, LineChosen, LineHighlighted
-from sched_cli.tui.browser.widgets.common.painting import palette_for
+from sched_cli.tui.browser.widgets.common.painting import palette_for, strip_of
 
 if TYPE_CHECKING:
     from textual import events
@@ -45,6 +45,7 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - textual's name
         super().__init__(id=id)
+        self._base: Style | None = None
 
     # -- what a subclass says --------------------------------------------------------
 
@@ -95,7 +96,9 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
 
     def watch_cursor(self, before: int, after: int) -> None:
         if before != after:
-            self.refresh()
+            # The other lines stay as they are; scrolling repaints by itself.
+            self.refresh_line(before)
+            self.refresh_line(after)
             self.post_message(LineHighlighted(self))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -142,23 +145,28 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         index = self.scroll_offset.y + y
         count = self.line_count()
-        base = self.rich_style
+        base = self._base_style()
         if index >= count:
             if y == 0 and not count:
-                return self._strip(Text(self.empty, palette_for(self).dim), width, base)
+                return strip_of(Text(self.empty, palette_for(self).dim), width, base)
             return Strip.blank(width, base)
-        return self._strip(self.line(index, width), width, base + self._ground(index))
+        return strip_of(self.line(index, width), width, base + self._ground(index))
+
+    def _base_style(self) -> Style:
+        """The style of the widget, which takes longer to find than a line to paint."""
+        if self._base is None:
+            self._base = self.rich_style
+        return self._base
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._base = None
 
     def _ground(self, index: int) -> Style:
         palette = palette_for(self)
         if index == self.cursor:
             return Style(bgcolor=palette.cursor if self.has_focus else palette.cursor_away)
         return Style(bgcolor=palette.marked) if self.is_marked(index) else Style()
-
-    def _strip(self, text: Text, width: int, style: Style) -> Strip:
-        text.end = ""
-        strip = Strip(text.render(self.app.console))
-        return strip.crop_extend(0, width, None).apply_style(style).simplify()
 
 
 class Titles(EnduringWidget, ScrollView):
@@ -172,8 +180,7 @@ class Titles(EnduringWidget, ScrollView):
 
     def render_line(self, y: int) -> Strip:
         del y
-        text: Any = self._lines.titles(self._lines.scrollable_content_region.width)
-        text.end = ""
-        text.stylize(f"bold {palette_for(self).dim}")
-        strip = Strip(text.render(self.app.console))
-        return strip.crop_extend(0, self.size.width, None).apply_style(self.rich_style)
+        text = self._lines.titles(self._lines.scrollable_content_region.width)
+        return strip_of(
+            Text(text.plain, f"bold {palette_for(self).dim}"), self.size.width, self.rich_style
+        )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
+from textual.strip import Strip
 
 from sched_cli.tui.browser.palette import Palette, palette_of
 
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
     from sched_cli.tui.browser.app import Browser
 
-__all__ = ["browser_of", "cells", "fit", "now_of", "palette_for", "recoloured", "spark"]
+__all__ = ["browser_of", "cells", "fit", "now_of", "palette_for", "recoloured", "spark", "strip_of"]
 
 
 def browser_of(widget: Widget) -> Browser:
@@ -48,6 +52,26 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 def cells(*parts: tuple[str, str]) -> Text:
     """A line of styled parts."""
     return Text.assemble(*parts, no_wrap=True, end="")
+
+
+@lru_cache(maxsize=1024)
+def _style(ground: Style, colours: str) -> Style:
+    return ground + Style.parse(colours)
+
+
+def strip_of(text: Text, width: int, ground: Style) -> Strip:
+    """A line as `width` cells on a ground. Lines are painted by the thousand, so what
+    `cells` made, parts one behind the other, goes around rich's general rendering."""
+    plain, end = text.plain, 0
+    between = _style(ground, str(text.style))
+    segments = []
+    for start, stop, colours in text.spans:
+        if start > end:
+            segments.append(Segment(plain[end:start], between))
+        segments.append(Segment(plain[max(start, end) : stop], _style(between, str(colours))))
+        end = max(stop, end)
+    segments.append(Segment(plain[end:], between))
+    return Strip(segments, cell_len(plain)).crop_extend(0, width, between)
 
 
 _ROLES = {

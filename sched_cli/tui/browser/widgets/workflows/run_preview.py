@@ -40,10 +40,10 @@ class RunPreview(EnduringWidget, Static):
         facts += [f"{len(description.activities)} activities"] * bool(description.activities)
         facts += [f"queue {description.info.task_queue}", f"run {description.info.run_id}"]
         text.append("\n" + fit(" · ".join(facts), width).rstrip(), palette.dim)
-        self.update(text)
+        self.update(text, layout=False)
 
     def show_other(self, run: WorkflowInfo | None) -> None:
         """The cursor moved: what was said is no longer true."""
         if run is None or self._shown != key_of(run):
             self._shown = None
-            self.update("")
+            self.update("", layout=False)
