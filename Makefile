@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint format proto reference sim sim-nightly bench fuzz chaos clean
+.PHONY: help setup demo test pictures lint format proto reference sim sim-nightly bench fuzz chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,10 @@ demo: $(STAMP) ## run a workflow through kill -9 of its worker and its engine
 
 test: $(STAMP) ## every test
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+pictures: $(STAMP) ## draw docs/pictures anew; look at them before you commit them
+	$(BIN)/python -m tests.tui.pictures
+	SCHED_UPDATE_PICTURES=1 $(BIN)/python -m pytest -q tests/tui/browser/test_pictures.py
 
 lint: $(STAMP) ## format, lint and type checks
 	$(BIN)/ruff format --check .

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -37,6 +37,8 @@ class Browser(Enduring, App[None]):
     CSS = """
     Toast { padding: 0 1; margin: 0; max-width: 70; }
     ToastRack { margin-bottom: 1; }
+    CommandPalette { align-horizontal: center; }
+    CommandPalette > Vertical { width: 76; max-width: 100%; }
     """
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {}
     DEFAULT_MODE = "workflows"
@@ -65,6 +67,7 @@ class Browser(Enduring, App[None]):
         self.engine = engine
         self.failures = Failures(log)
         self.app_targets = tuple(app_targets)
+        self._begun = False
         self.problem = ""
         """Why there is no connection; empty when there is one."""
         self._heard: datetime | None = None
@@ -76,8 +79,9 @@ class Browser(Enduring, App[None]):
 
     def begin(self) -> None:
         """Connect; called when the first screen is painted."""
+        self._begun = True
         # Importing the client keeps the interpreter busy: the paint has left by then.
-        self.set_timer(_PAINTED_S, lambda: self.run_worker(self.link.run()))
+        self.set_timer(_PAINTED_S, lambda: self.run_worker(self.link.run))
 
     # -- errors --------------------------------------------------------------------------
 
@@ -92,24 +96,24 @@ class Browser(Enduring, App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         """Where textual brings every error that nobody caught, and would end the app."""
-        if not self.is_running:
+        if not self._begun:
             super()._handle_exception(error)
-        elif not self._exit:
+        elif self.is_running and not self._exit:
             self.tell(error.error if isinstance(error, WorkerFailed) else error)  # type: ignore[arg-type]  # only exceptions of its kind are wrapped
 
     # -- the connection ------------------------------------------------------------------
 
     def _connection_changed(self, problem: str) -> None:
         if problem:
-            self._heard = self._heard or self.now()
-            shown = f"{self._heard.astimezone():%H:%M:%S}"
-            words = problem[:1].upper() + problem[1:]
-            self.problem = f"{words}. Trying again. What is shown is of {shown}."
+            self.problem = f"{problem[:1].upper()}{problem[1:]}. Trying again."
+            if self.link.ever_connected:
+                self._heard = self._heard or self.now()
+                self.problem += f" What is shown is of {self._heard.astimezone():%H:%M:%S}."
         else:
             if self.problem:
                 self.notify("The engine answers again.")
             self.problem, self._heard = "", None
-        if isinstance(self.screen, BrowserScreen):
+        if self.screen_stack and isinstance(self.screen, BrowserScreen):
             self.screen.tell_connection()
 
     # -- screens -------------------------------------------------------------------------
@@ -131,16 +135,22 @@ class Browser(Enduring, App[None]):
         self.push_screen(HelpScreen(own))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Everything that has a key on this screen, by name."""
+        """Everything that has a key on this screen, by name, once; what the screen
+        itself can do first. Moving about, and what textual adds, has keys only."""
+        found: dict[tuple[int, str], tuple[ActiveBinding, list[str]]] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.description and not binding.system and active.enabled:
-                key = self.get_key_display(binding)
+            ours = isinstance(active.node, Browser | BrowserScreen) and "." not in binding.action
+            if ours and binding.description and not binding.system and active.enabled:
+                _, keys = found.setdefault((id(active.node), binding.action), (active, []))
+                keys.append(self.get_key_display(binding))
+        actives = sorted(found.values(), key=lambda one: isinstance(one[0].node, Browser))
+        for active, keys in actives:
 
-                async def run(action: str = binding.action, node: object = active.node) -> None:
-                    await self.run_action(action, node)  # type: ignore[arg-type]  # a DOM node
+            async def run(active: ActiveBinding = active) -> None:
+                await self.run_action(active.binding.action, active.node)
 
-                yield SystemCommand(binding.description, f"key {key}", run)
+            yield SystemCommand(active.binding.description, f"key {' or '.join(keys)}", run)
 
 
 def _cluster_screen() -> Screen[None]:

@@ -61,6 +61,7 @@ class Link:
         self._tell = tell
         self._client: Client | None = None
         self._offset = timedelta(0)
+        self._ever_connected = False
         self._connected = asyncio.Event()
         self._lost = asyncio.Event()
 
@@ -71,6 +72,11 @@ class Link:
         now = self._client.cluster_time()
         self._offset = now - datetime.now(UTC)
         return now
+
+    @property
+    def ever_connected(self) -> bool:
+        """Whether an engine has answered at all, so that there is something to show."""
+        return self._ever_connected
 
     @property
     def connected(self) -> bool:
@@ -110,11 +116,13 @@ class Link:
             problem = f"the engine has not answered for {timeout or 0:g} s"
         except EngineUnavailableError as error:
             problem = str(error)
-        self._lose(client, problem)
+        if client is self._client:
+            self.lose(problem)
         raise LinkLostError(problem)
 
-    def _lose(self, client: Client, problem: str) -> None:
-        if client is self._client and self._connected.is_set():
+    def lose(self, problem: str) -> None:
+        """Give the connection up, say why, and make another."""
+        if self._connected.is_set():
             self._connected.clear()
             self._lost.set()
             self._tell(problem)
@@ -127,6 +135,7 @@ class Link:
             return False
         self._lost.clear()
         self._connected.set()
+        self._ever_connected = True
         self._tell("")
         return True
 

@@ -24,6 +24,10 @@ class Palette:
     warn: str
     accent: str
     ground: str
+    surface: str
+    """The ground of headings, tabs and the footer."""
+    panel: str
+    """The ground of the first line and of dialogs."""
     cursor: str
     """The ground of the cursor's line."""
     cursor_away: str
@@ -45,7 +49,9 @@ DARK = Palette(
     warn="#e8bd6b",
     accent="#cfa0ee",
     ground="#14171c",
-    cursor="#27405c",
+    surface="#1b1f26",
+    panel="#222831",
+    cursor="#223850",
     cursor_away="#242b35",
     marked="#3b3320",
     banner="#5c1f24",
@@ -59,6 +65,8 @@ LIGHT = Palette(
     warn="#7a4f00",
     accent="#6b35a0",
     ground="#fbfbf8",
+    surface="#f2f2ed",
+    panel="#e7e7e0",
     cursor="#cbdff4",
     cursor_away="#e6eaef",
     marked="#f6ebc8",
@@ -83,8 +91,8 @@ def _theme(name: str, palette: Palette, *, dark: bool) -> Theme:
         accent=palette.accent,
         foreground=palette.text,
         background=palette.ground,
-        surface="#1b1f26" if dark else "#f2f2ed",
-        panel="#222831" if dark else "#e7e7e0",
+        surface=palette.surface,
+        panel=palette.panel,
         success=palette.good,
         warning=palette.warn,
         error=palette.bad,
@@ -94,7 +102,14 @@ def _theme(name: str, palette: Palette, *, dark: bool) -> Theme:
             "dim": palette.dim,
             "footer-key-foreground": palette.run,
             "footer-description-foreground": palette.dim,
-            "footer-background": "#1b1f26" if dark else "#f2f2ed",
+            "footer-background": palette.surface,
+            "scrollbar": palette.cursor,
+            "scrollbar-hover": palette.run,
+            "scrollbar-active": palette.run,
+            "scrollbar-background": palette.ground,
+            "scrollbar-background-hover": palette.ground,
+            "scrollbar-background-active": palette.ground,
+            "scrollbar-corner-color": palette.ground,
             "block-cursor-background": palette.cursor,
             "block-cursor-foreground": palette.text,
             "block-cursor-text-style": "none",

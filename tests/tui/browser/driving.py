@@ -47,6 +47,8 @@ async def browsing(
     app = Browser("localhost:50051", connect=connect, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield pilot
+        # As when somebody leaves; from here on nothing is told.
+        await pilot.exit(None)
     unexpected = [error for error in app.failures.all if str(error) not in failures]
     if unexpected:
         raise unexpected[0]

@@ -13,7 +13,7 @@ import json
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf.json_format import MessageToDict, ParseDict
 
@@ -105,6 +105,9 @@ class RecordedClient:
         return RecordedHandle(self, workflow_id)
 
 
+ClientT = TypeVar("ClientT", bound=RecordedClient)
+
+
 class RecordedHandle:
     def __init__(self, client: RecordedClient, workflow_id: str) -> None:
         self._client, self.id = client, workflow_id
@@ -131,9 +134,9 @@ class RecordedHandle:
         return self._client._answers[name]
 
 
-def recorded() -> RecordedClient:
-    """The recording."""
-    return RecordedClient(json.loads(FILE.read_text(encoding="utf-8")))
+def recorded(kind: type[ClientT] = RecordedClient) -> ClientT:  # type: ignore[assignment]  # the default of a type variable
+    """The recording, in a client that answers from it."""
+    return kind(json.loads(FILE.read_text(encoding="utf-8")))
 
 
 async def _record(address: str, workflow_id: str) -> dict[str, Any]:

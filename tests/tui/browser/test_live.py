@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sched_cli.tui.browser.link import connector
+from sched_cli.tui.browser.widgets.workflow.event_list import EventList
 from sched_sdk import Client, Worker, WorkflowContext, workflow
 from sched_server import EngineServer
 from sched_server.settings import EngineSettings
@@ -112,6 +113,54 @@ async def test_many_are_terminated_after_a_question(client: Client) -> None:
         await pilot.press("x", *"over", "enter", "enter")
         await shows(pilot, "Terminated 12 runs.", "■ 12")
         assert {(await handle.describe()).status for handle in handles} == {"TERMINATED"}
+
+
+async def test_what_is_marked_is_signalled_and_canceled(client: Client) -> None:
+    handles = [await client.start_workflow(waits, id=f"wf-{number}") for number in range(3)]
+    async with browsing_engine(client.addresses[0]) as pilot:
+        await shows(pilot, "3 listed")
+        await pilot.press("space", "space", "s", *"go", "enter", "enter")
+        await shows(pilot, "Sent signal go to 2 runs.", "2 marked")
+        so_far = [await handle.query("so_far") for handle in handles]
+        assert so_far == [0, 1, 1], "newest first: the last two were marked"
+        await pilot.press("c", *"why not", "enter", "enter")
+        await shows(pilot, "Asked to cancel: 2 runs.", "⊘ 2")
+        assert (await handles[0].describe()).status == "RUNNING"
+
+
+async def test_following_stays_on_the_newest_event(client: Client) -> None:
+    handle = await client.start_workflow(waits, id="one")
+    async with browsing_engine(client.addresses[0]) as pilot:
+        await shows(pilot, "1 listed")
+        await pilot.press("enter", "right")
+        await shows(pilot, "WorkflowStarted")
+        events = pilot.app.screen.query_one(EventList)
+        await handle.signal("go", 1)
+        await shows(pilot, "SignalReceived")
+        assert events.event is not None
+        assert events.event.type == "WorkflowStarted", "not asked to follow"
+        await pilot.press("f")
+        await handle.signal("go", "newest")
+        await shows(pilot, '0: "newest"')
+        await pilot.press("f", "g")
+        await handle.signal("go", 3)
+        await shows(pilot, "WorkflowCompleted", "It completed")
+        assert events.cursor == 0, "does not follow any more"
+
+
+async def test_a_run_is_reset_after_a_question(client: Client) -> None:
+    handle = await client.start_workflow(waits, id="one")
+    await handle.signal("go")
+    async with browsing_engine(client.addresses[0]) as pilot:
+        await shows(pilot, "1 listed")
+        await pilot.press("enter")
+        await shows(pilot, "It waits for signal go")
+        await pilot.press("r", *"x")
+        await pilot.press("tab", "tab", "enter")
+        await shows(pilot, "'x' is no event")
+        await pilot.press("shift+tab", "shift+tab", "backspace", *"first", "tab", "tab", "enter")
+        await shows(pilot, "Reset one; this is run")
+        assert (await client.workflow("one").describe()).info.run_id != handle.run_id
 
 
 async def test_a_run_is_forked_and_its_fork_is_opened(client: Client) -> None:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-from tests.tui.browser.driving import assert_picture, browsing_recorded
+from sched_cli.tui.browser.app import Browser
+from sched_cli.tui.browser.screens.cluster import ClusterScreen
+from sched_sdk._client.models import WorkflowCount, WorkflowStatus
+from tests.tui.browser.driving import assert_picture, browsing_recorded, shows
+from tests.tui.browser.recording import RecordedClient, recorded
+
+if TYPE_CHECKING:
+    from sched_sdk._client import Client
+    from sched_sdk._client.models import ClusterStatus
 
 NARROW, WIDE = (80, 24), (160, 50)
 OPEN = ("enter",)
@@ -15,7 +28,9 @@ def name_of(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-@pytest.mark.parametrize(("size", "light"), [(NARROW, False), (NARROW, True), (WIDE, False)])
+@pytest.mark.parametrize(
+    ("size", "light"), [(NARROW, False), (NARROW, True), (WIDE, False), (WIDE, True)]
+)
 async def test_workflows(size: tuple[int, int], light: bool) -> None:
     async with browsing_recorded(size, light=light) as pilot:
         await pilot.press("down", "space", "down", "space", "up")
@@ -34,11 +49,66 @@ async def test_one_workflow(size: tuple[int, int], tab: str, steps: int, light: 
         await assert_picture(pilot, f"tui-{tab}-{name_of(size)}")
 
 
+class BusyClient(RecordedClient):
+    """The same cluster, with more to do."""
+
+    started = 0
+
+    def count_at(self, second: int) -> WorkflowCount:
+        """Starts that rise and fall, and runs that pile up and go."""
+        self.started += round(30 * (math.sin(second / 9) + 1))
+        running = 40 + second % 30
+        return WorkflowCount(total=self.started, by_status={WorkflowStatus.RUNNING: running})
+
+    async def count_workflows(self, **filters: Any) -> WorkflowCount:
+        return WorkflowCount(total=self.started, by_status={WorkflowStatus.RUNNING: 69})
+
+    async def cluster_status(self) -> ClusterStatus:
+        return dataclasses.replace(await super().cluster_status(), open_workflows=69)
+
+
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=name_of)
 async def test_cluster(size: tuple[int, int]) -> None:
-    async with browsing_recorded(size) as pilot:
+    client = recorded(BusyClient)
+    async with browsing_recorded(size, client=client) as pilot:
         await pilot.press("2")
+        screen = pilot.app.screen
+        assert isinstance(screen, ClusterScreen)
+        await shows(pilot, "LEADER")
+        screen.rates.samples.clear()
+        status = await client.cluster_status()
+        for second in range(120):
+            time = client.now - timedelta(seconds=119 - second)
+            screen.rates.take(time, status, client.count_at(second), 1 + second % 3)
         await assert_picture(pilot, f"tui-cluster-{name_of(size)}")
+
+
+async def test_a_filter_with_a_mistake() -> None:
+    async with browsing_recorded(NARROW) as pilot:
+        await pilot.press("slash", *"typ:Order")
+        await assert_picture(pilot, "tui-filter-80x24")
+
+
+async def test_palette() -> None:
+    async with browsing_recorded(NARROW) as pilot:
+        await pilot.press("ctrl+p")
+        await assert_picture(pilot, "tui-palette-80x24")
+
+
+async def test_an_engine_that_is_away() -> None:
+    async with browsing_recorded(NARROW) as pilot:
+        app = pilot.app
+        assert isinstance(app, Browser)
+        now = app.now()
+
+        async def refused() -> Client:
+            raise OSError("no engine answers at localhost:50051; start one with `sched dev`")
+
+        app.link._connect = refused
+        # Without a connection the clock would go on by itself.
+        app.now = lambda: now
+        app.link.lose("the connection was closed")
+        await assert_picture(pilot, "tui-away-80x24")
 
 
 async def test_what_destroys_is_asked_first() -> None:

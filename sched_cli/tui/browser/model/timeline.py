@@ -66,6 +66,11 @@ class Timeline:
         """When the run began."""
         return self.rows[0].start if self.rows else None
 
+    @property
+    def closed(self) -> bool:
+        """Whether the event that ends the run has come."""
+        return bool(self.rows) and self.rows[0].end is not None
+
     def end(self, now: datetime) -> datetime:
         """Where the time axis ends: when the run did, or now."""
         return (self.rows[0].end if self.rows else None) or now

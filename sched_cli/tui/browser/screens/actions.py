@@ -43,40 +43,43 @@ def ask_signal(screen: BrowserScreen, runs: Sequence[RunKey]) -> None:
 
 def ask_cancel(screen: BrowserScreen, runs: Sequence[RunKey]) -> None:
     """Ask the code to stop."""
-    dialog = Dialog(
-        "Cancel",
-        f"Ask {_names(runs)} to cancel? Their code may clean up first."
-        if len(runs) > 1
-        else f"Ask {_names(runs)} to cancel? Its code may clean up first.",
-        do="Cancel it" if len(runs) == 1 else f"Cancel {len(runs)}",
-        fields=[Field("reason", "Reason, for the history")],
-        destroys=True,
-    )
-    _ask(
+    code = "Its" if len(runs) == 1 else "Their"
+    _ask_reason(
         screen,
-        dialog,
         runs,
-        lambda answers: ("Asked to cancel:", lambda handle: handle.cancel(answers["reason"])),
+        "Cancel",
+        f"Ask {_names(runs)} to cancel? {code} code may clean up first.",
+        lambda reason: ("Asked to cancel:", lambda handle: handle.cancel(reason)),
     )
 
 
 def ask_terminate(screen: BrowserScreen, runs: Sequence[RunKey]) -> None:
     """End at once."""
-    dialog = Dialog(
+    code = "Its" if len(runs) == 1 else "Their"
+    _ask_reason(
+        screen,
+        runs,
         "Terminate",
-        f"End {_names(runs)} at once? Its code is not asked, and nothing is cleaned up."
-        if len(runs) == 1
-        else f"End {_names(runs)} at once? Their code is not asked, and nothing is cleaned up.",
-        do="Terminate it" if len(runs) == 1 else f"Terminate {len(runs)}",
+        f"End {_names(runs)} at once? {code} code is not asked, and nothing is cleaned up.",
+        lambda reason: ("Terminated", lambda handle: handle.terminate(reason)),
+    )
+
+
+def _ask_reason(
+    screen: BrowserScreen,
+    runs: Sequence[RunKey],
+    what: str,
+    question: str,
+    make: Callable[[str], tuple[str, Act]],
+) -> None:
+    dialog = Dialog(
+        what,
+        question,
+        do=f"{what} it" if len(runs) == 1 else f"{what} {len(runs)}",
         fields=[Field("reason", "Reason, for the history")],
         destroys=True,
     )
-    _ask(
-        screen,
-        dialog,
-        runs,
-        lambda answers: ("Terminated", lambda handle: handle.terminate(answers["reason"])),
-    )
+    _ask(screen, dialog, runs, lambda answers: make(answers["reason"]))
 
 
 def inputs_of(text: str) -> list[object]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -28,6 +29,7 @@ __all__ = ["BrowserScreen"]
 
 # Reading may use this part of the time, so that a slow engine is asked less often.
 _READING_SHARE = 0.2
+_LONGEST_PAUSE_S = 2.0
 
 
 class BrowserScreen(Enduring, Screen[None]):
@@ -74,7 +76,7 @@ class BrowserScreen(Enduring, Screen[None]):
     def in_rounds(self, read: Callable[[], Awaitable[None]], every_s: float) -> Worker[None]:
         """Call `read` again and again while the screen is there and in sight, and
         the engine answers. What it raises is told, once."""
-        return self.run_worker(self._rounds(read, every_s))
+        return self.run_worker(partial(self._rounds, read, every_s))
 
     async def _rounds(self, read: Callable[[], Awaitable[None]], every_s: float) -> None:
         told = ""
@@ -90,11 +92,12 @@ class BrowserScreen(Enduring, Screen[None]):
                         self.browser.tell(error)
                     told = str(error)
             took = time.monotonic() - begun
-            await asyncio.sleep(max(every_s - took, took / _READING_SHARE, 0.05))
+            pause = min(took / _READING_SHARE, _LONGEST_PAUSE_S)
+            await asyncio.sleep(max(every_s - took, pause, 0.05))
 
     def read_now(self, read: Callable[[], Awaitable[None]], group: str = "now") -> None:
         """Call `read` once, now, instead of what this group still reads."""
-        self.run_worker(self.reading(read), group=group, exclusive=True)
+        self.run_worker(partial(self.reading, read), group=group, exclusive=True)
 
     async def reading(self, read: Callable[[], Awaitable[None]]) -> None:
         """Call `read`. That no engine answers is no error here: the banner says so."""

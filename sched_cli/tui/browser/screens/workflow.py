@@ -196,6 +196,9 @@ class WorkflowScreen(BrowserScreen):
             return
         events, self._arrived = self._arrived, []
         self.run.take_events(events)
+        description = self.run.description
+        if description and not description.status.closed and self.run.timeline.closed:
+            self.read_now(self._read)  # at once, how it ended
         self.query_one(EventList).events_changed(follow=self._follows)
         timeline = self.query_one(TimelineRows)
         timeline.lines_changed()

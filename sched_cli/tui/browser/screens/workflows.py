@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -214,7 +215,8 @@ class WorkflowsScreen(BrowserScreen):
 
     def _say_summary(self) -> None:
         shown, marked = len(self.runs), len(self.runs.marked)
-        words = [f"{shown:,} listed" + ("" if self.runs.complete else ", more below")]
+        more = shown and not self.runs.complete
+        words = [f"{shown:,} listed" + (", more below" if more else "")]
         words.append(f"order: {self.runs.sort}")
         if self.runs.sort != "newest" and not self.runs.complete and shown >= _MOST:
             words.append(f"of the newest {_MOST:,}")
@@ -247,7 +249,7 @@ class WorkflowsScreen(BrowserScreen):
 
     def on_end_near(self) -> None:
         if len(self.runs) and not self.runs.complete and not self._reading_more:
-            self.run_worker(self.reading(self._more), group="more")
+            self.run_worker(partial(self.reading, self._more), group="more")
 
     async def _more(self) -> None:
         await self._read_more()
@@ -280,7 +282,7 @@ class WorkflowsScreen(BrowserScreen):
         sort = orders[(orders.index(self.runs.sort) + 1) % len(orders)]
         self.runs.sort_by(sort, self.browser.now())
         self._show()
-        self.run_worker(self.reading(self._more), group="more")
+        self.run_worker(partial(self.reading, self._more), group="more")
 
     def action_mark(self) -> None:
         run = self._table.run

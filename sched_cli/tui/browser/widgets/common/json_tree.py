@@ -29,6 +29,7 @@ class JsonTree(EnduringWidget, Tree[Any]):
 
     DEFAULT_CSS = """
     JsonTree { height: 1fr; background: $background; scrollbar-size-vertical: 1; padding: 0 1; }
+    JsonTree:focus { background-tint: $background 0%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy_part", "Copy value", show=False),

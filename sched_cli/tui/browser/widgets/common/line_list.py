@@ -28,7 +28,10 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
     each; it calls `lines_changed` when that changes."""
 
     DEFAULT_CSS = """
-    LineList { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; }
+    LineList {
+        height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
+        scrollbar-gutter: stable;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
@@ -75,6 +78,8 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
         height = max(count, 1)
         if self.virtual_size.height != height:
             self.virtual_size = Size(0, height)
+            # What was read may not be enough: somebody scrolled on meanwhile.
+            self._tell_end()
         self.cursor = max(0, min(self.cursor, count - 1))
         self.refresh()
 
@@ -103,7 +108,10 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        bottom = round(new_value) + self.size.height * (_SCREENS_AHEAD + 1)
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        bottom = self.scroll_offset.y + self.size.height * (_SCREENS_AHEAD + 1)
         if bottom >= self.line_count():
             self.post_message(EndNear())
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from sched_cli.tui.browser.model.one_run import OneRun
     from sched_sdk._client.models import WorkflowInfo
 
-_STATUS, _RUN, _STARTED, _TOOK, _EVENTS = 13, 24, 14, 10, 8
+_STATUS, _STARTED, _TOOK, _EVENTS = 13, 14, 10, 8
+_RUN_SHORT, _RUN_WHOLE = 24, 37
+_ORIGIN = 20
 
 
 class RunChain(LineList):
@@ -41,9 +43,14 @@ class RunChain(LineList):
     def line_count(self) -> int:
         return len(self.infos)
 
+    @staticmethod
+    def _run_width(width: int) -> int:
+        """Whole ids where there is room for them beside where a run comes from."""
+        others = 2 + _STATUS + _STARTED + _TOOK + _EVENTS + _ORIGIN
+        return min(max(width - others, _RUN_SHORT), _RUN_WHOLE)
+
     def titles(self, width: int) -> Text:
-        del width
-        line = "  " + fit("STATUS", _STATUS) + fit("RUN", _RUN)
+        line = "  " + fit("STATUS", _STATUS) + fit("RUN", self._run_width(width))
         line += fit("STARTED", _STARTED, right=True) + fit("TOOK", _TOOK, right=True)
         return Text(line + fit("EVENTS", _EVENTS, right=True) + "  FROM")
 
@@ -57,7 +64,7 @@ class RunChain(LineList):
         line = cells(
             ("▸ " if here else "  ", palette.accent),
             (fit(f"{look.symbol} {look.word}", _STATUS), palette.of(look.role)),
-            (fit(info.run_id, _RUN), palette.text),
+            (fit(info.run_id, self._run_width(width)), palette.text),
             (fit(ago(info.start_time, now), _STARTED, right=True), palette.text),
             (
                 fit(duration((info.close_time or now) - info.start_time), _TOOK, right=True),

@@ -37,7 +37,8 @@ class RunPreview(EnduringWidget, Static):
         )
         more = len(found) - 1
         facts = [f"and {more} more {'reason' if more == 1 else 'reasons'}"] if more else []
-        facts += [f"{len(description.activities)} activities"] * bool(description.activities)
+        if pending := len(description.activities):
+            facts.append(f"{pending} {'activity' if pending == 1 else 'activities'} pending")
         facts += [f"queue {description.info.task_queue}", f"run {description.info.run_id}"]
         text.append("\n" + fit(" · ".join(facts), width).rstrip(), palette.dim)
         self.update(text, layout=False)
