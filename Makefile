@@ -26,7 +26,7 @@ test: $(STAMP) ## every test
 
 pictures: $(STAMP) ## draw docs/pictures anew; look at them before you commit them
 	$(BIN)/python -m tests.tui.pictures
-	SCHED_UPDATE_PICTURES=1 $(BIN)/python -m pytest -q tests/tui/browser/test_pictures.py
+	SCHED_UPDATE_PICTURES=1 $(BIN)/python -m pytest -q tests/tui/browser
 
 lint: $(STAMP) ## format, lint and type checks
 	$(BIN)/ruff format --check .

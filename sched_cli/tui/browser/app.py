@@ -10,7 +10,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
-from sched_cli.tui.browser.enduring import Enduring
+from sched_cli.tui.browser.enduring import Enduring, begin_work
 from sched_cli.tui.browser.failures import Failures
 from sched_cli.tui.browser.link import Link, LinkLostError, connector
 from sched_cli.tui.browser.messages import RunOpened
@@ -81,7 +81,7 @@ class Browser(Enduring, App[None]):
         """Connect; called when the first screen is painted."""
         self._begun = True
         # Importing the client keeps the interpreter busy: the paint has left by then.
-        self.set_timer(_PAINTED_S, lambda: self.run_worker(self.link.run))
+        self.set_timer(_PAINTED_S, lambda: begin_work(self, self.link.run))
 
     # -- errors --------------------------------------------------------------------------
 

@@ -8,21 +8,25 @@ callbacks) comes to the app by itself, and ends nothing there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.message_pump import MessagePump
 from textual.strip import Strip
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from textual.dom import DOMNode
     from textual.geometry import Region
     from textual.message import Message
     from textual.widget import Widget as Painted
+    from textual.worker import Worker
 else:
     # Textual takes the style of a class from its first base that is a widget: this
     # one must not be mistaken for it.
     Painted = MessagePump
 
-__all__ = ["Enduring", "EnduringWidget"]
+__all__ = ["Enduring", "EnduringWidget", "begin_work"]
 
 
 class Enduring(MessagePump):
@@ -44,3 +48,16 @@ class EnduringWidget(Enduring, Painted):
         except Exception as error:
             self.app._handle_exception(error)
             return [Strip.blank(crop.width)] * crop.height
+
+
+def begin_work(
+    node: DOMNode,
+    work: Callable[[], Coroutine[Any, Any, None]],
+    *,
+    group: str = "default",
+    exclusive: bool = False,
+) -> Worker[None]:
+    """Run `work` beside everything else. It is handed over uncalled: what ends before
+    it began leaves no coroutine behind that nobody awaited."""
+    worker: Worker[None] = node.run_worker(work, group=group, exclusive=exclusive)
+    return worker

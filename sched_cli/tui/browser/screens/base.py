@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 from textual.worker import Worker
 
-from sched_cli.tui.browser.enduring import Enduring
+from sched_cli.tui.browser.enduring import Enduring, begin_work
 from sched_cli.tui.browser.link import Link, LinkLostError
 from sched_cli.tui.browser.widgets.common.banner import Banner
 from sched_cli.tui.browser.widgets.common.top_bar import TopBar
@@ -76,7 +76,7 @@ class BrowserScreen(Enduring, Screen[None]):
     def in_rounds(self, read: Callable[[], Awaitable[None]], every_s: float) -> Worker[None]:
         """Call `read` again and again while the screen is there and in sight, and
         the engine answers. What it raises is told, once."""
-        return self.run_worker(partial(self._rounds, read, every_s))
+        return begin_work(self, partial(self._rounds, read, every_s))
 
     async def _rounds(self, read: Callable[[], Awaitable[None]], every_s: float) -> None:
         told = ""
@@ -97,7 +97,7 @@ class BrowserScreen(Enduring, Screen[None]):
 
     def read_now(self, read: Callable[[], Awaitable[None]], group: str = "now") -> None:
         """Call `read` once, now, instead of what this group still reads."""
-        self.run_worker(partial(self.reading, read), group=group, exclusive=True)
+        begin_work(self, partial(self.reading, read), group=group, exclusive=True)
 
     async def reading(self, read: Callable[[], Awaitable[None]]) -> None:
         """Call `read`. That no engine answers is no error here: the banner says so."""

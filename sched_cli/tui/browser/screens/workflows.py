@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
+from sched_cli.tui.browser.enduring import begin_work
 from sched_cli.tui.browser.messages import (
     FilterGiven,
     RunOpened,
@@ -249,7 +250,7 @@ class WorkflowsScreen(BrowserScreen):
 
     def on_end_near(self) -> None:
         if len(self.runs) and not self.runs.complete and not self._reading_more:
-            self.run_worker(partial(self.reading, self._more), group="more")
+            begin_work(self, partial(self.reading, self._more), group="more")
 
     async def _more(self) -> None:
         await self._read_more()
@@ -282,7 +283,7 @@ class WorkflowsScreen(BrowserScreen):
         sort = orders[(orders.index(self.runs.sort) + 1) % len(orders)]
         self.runs.sort_by(sort, self.browser.now())
         self._show()
-        self.run_worker(partial(self.reading, self._more), group="more")
+        begin_work(self, partial(self.reading, self._more), group="more")
 
     def action_mark(self) -> None:
         run = self._table.run

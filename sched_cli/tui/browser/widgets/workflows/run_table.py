@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _STATUS, _STARTED, _TOOK, _EVENTS = 13, 14, 10, 7
 _QUEUE, _BUILD = 14, 13
-_WIDE = 120
+_WIDE, _NARROW = 120, 70
 
 
 class RunTable(LineList):
@@ -61,7 +61,7 @@ class RunTable(LineList):
     def _widths(self, width: int) -> tuple[int, int, bool]:
         """Of id and type, and whether there is room for queue and build."""
         wide = width >= _WIDE
-        fixed = 2 + _STATUS + _STARTED + _TOOK + _EVENTS + 2
+        fixed = 2 + _STATUS + _STARTED + _TOOK + (_EVENTS if width >= _NARROW else 0) + 2
         room = width - fixed - (_QUEUE + _BUILD + 2 if wide else 0)
         identity = max(room * 3 // 5, 8)
         return identity, max(room - identity - 1, 4), wide
@@ -70,7 +70,8 @@ class RunTable(LineList):
         identity, kind, wide = self._widths(width)
         line = "  " + fit("STATUS", _STATUS) + fit("ID", identity) + " " + fit("TYPE", kind)
         line += fit("STARTED", _STARTED, right=True) + fit("TOOK", _TOOK, right=True)
-        line += fit("EVENTS", _EVENTS, right=True)
+        if width >= _NARROW:
+            line += fit("EVENTS", _EVENTS, right=True)
         if wide:
             line += "  " + fit("QUEUE", _QUEUE) + fit("BUILD", _BUILD)
         return Text(line)
@@ -88,8 +89,9 @@ class RunTable(LineList):
             (" " + fit(run.workflow_type, kind), palette.dim),
             (fit(ago(run.start_time, now), _STARTED, right=True), palette.text),
             (fit(took, _TOOK, right=True), palette.dim if run.close_time else palette.run),
-            (fit(str(run.history_length), _EVENTS, right=True), palette.text),
         )
+        if width >= _NARROW:
+            line.append(fit(str(run.history_length), _EVENTS, right=True), palette.text)
         if wide:
             line.append("  " + fit(run.task_queue, _QUEUE - 1) + " ", palette.dim)
             line.append(fit(run.build_id, _BUILD), palette.dim)
