@@ -77,12 +77,15 @@ class Report:
 def sort_out(given: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Files and workflow ids. A folder stands for the captured histories in it.
     Raises UsageError."""
+    from sched_cli.targets import code_folders
+
     files: list[Path] = []
     ids: list[str] = []
     for one in given:
         path = Path(one)
         if path.is_dir():
-            inside = sorted(path.rglob("*.json"))
+            # Not those of installed packages, should the app's folder be meant.
+            inside = sorted(file for folder in code_folders(path) for file in folder.glob("*.json"))
             if not inside:
                 raise UsageError(f"There is no .json file in {one}.")
             files += inside

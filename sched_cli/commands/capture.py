@@ -58,7 +58,7 @@ def capture(
     wanted = [Redaction.parse(text) for text in redactions or ()]
     captured, counts = redact(fetch_history(engine, workflow_id, run_id), wanted)
     text = dump_capture(captured)
-    if output is None:
+    if output is None or str(output) == "-":
         typer.echo(text, nl=False)
     else:
         _write(output, text)

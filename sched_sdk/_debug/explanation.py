@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 from typing import TYPE_CHECKING, Any
 
 from sched_sdk._debug.comparison import plain_payloads
@@ -50,10 +52,12 @@ def explain(
     run = WorkflowRun(function.of(definition), journal=journal)
     again: NonDeterminismError | None = None
     try:
-        run.replay(events[:begin])
-        journal.closely = True
-        run.replay(events[begin:])
-        run.end_replay()
+        # What the code prints was printed by the first replay.
+        with contextlib.redirect_stdout(io.StringIO()):
+            run.replay(events[:begin])
+            journal.closely = True
+            run.replay(events[begin:])
+            run.end_replay()
     except NonDeterminismError as found:
         again = found
     try:

@@ -3,7 +3,7 @@ cannot be changed, and that no stand-in can replace.
 
 From Python 3.12 on the interpreter itself tells of calls, in chosen code only
 (`sys.monitoring`). Chosen are the app's functions that name one of these methods;
-all other code runs as it did, and those pay 0.1 µs for each call they make. The
+all other code runs as it did, and those pay 0.3 µs for each call they make. The
 function that is about to be called is looked at, so a `now` of another kind passes.
 
 Older interpreters cannot tell, and nothing is watched there.

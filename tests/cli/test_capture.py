@@ -35,9 +35,10 @@ def test_the_file_has_the_events_that_history_shows(served: Served, tmp_path: Pa
 
 def test_stdout_has_the_document_and_nothing_else(served: Served) -> None:
     workflow_id = served.start("Waits")
-    done = served.sched("capture", workflow_id)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert parse_capture(done.stdout, "stdout").workflow_id == workflow_id
+    for written_to in ((), ("-o", "-")):
+        done = served.sched("capture", workflow_id, *written_to)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert parse_capture(done.stdout, "stdout").workflow_id == workflow_id
 
 
 def test_redaction(served: Served) -> None:

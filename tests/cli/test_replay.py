@@ -184,6 +184,15 @@ def test_a_workflow_that_the_app_does_not_define(folder: Path, replay: Replay) -
     assert "They are of Other; it has Test" in done.stderr
 
 
+def test_a_folder_is_searched_but_not_what_is_installed_in_it(folder: Path, replay: Replay) -> None:
+    installed = folder / "env" / "site-packages" / "other"
+    installed.mkdir(parents=True)
+    (installed / "schema.json").write_text("{}")
+    done = replay(".")
+    assert done.returncode == 0
+    assert done.stdout.startswith("wf-test agrees")
+
+
 def test_an_app_that_cannot_be_imported_shows_the_line(folder: Path, replay: Replay) -> None:
     (folder / "app.py").write_text(APP + "\n1 / 0\n")
     done = replay("order.json")
