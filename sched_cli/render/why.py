@@ -93,7 +93,7 @@ def _nothing_pending(now: datetime, sight: Sight | None) -> Reason:
 
 def _workflow_task(task: PendingWorkflowTask, info: WorkflowInfo, now: datetime) -> Reason:
     if task.last_failure is not None or task.last_failure_cause:
-        return _failing(task, now)
+        return _failing(task, info.workflow_id, now)
     if task.state == "BACKOFF" and task.due_time is not None:
         return Reason(
             "delayed_start", f"It starts {until(task.due_time, now)}.", {"due": task.due_time}
@@ -124,13 +124,17 @@ def _workflow_task(task: PendingWorkflowTask, info: WorkflowInfo, now: datetime)
     )
 
 
-def _failing(task: PendingWorkflowTask, now: datetime) -> Reason:
+def _failing(task: PendingWorkflowTask, workflow_id: str, now: datetime) -> Reason:
     cause = task.last_failure_cause.replace("_", "-").lower() or "an error"
-    failure = f": {in_one_line(task.last_failure)}" if task.last_failure is not None else ""
+    failure = ""
+    if task.last_failure is not None:
+        words = in_one_line(task.last_failure).removeprefix("NonDeterminismError: ")
+        words = words.replace("sched replay shows", f"sched replay {workflow_id} shows")
+        failure = f": {words.rstrip('.')}"
     return Reason(
         "workflow_task_failed",
-        f"The last workflow task failed with {cause}{failure} "
-        f"(attempt {task.attempt}{next_try(task.due_time, now)}).",
+        f"The last workflow task failed with {cause} "
+        f"(attempt {task.attempt}{next_try(task.due_time, now)}){failure}.",
         {
             "cause": task.last_failure_cause,
             "attempt": task.attempt,

@@ -29,10 +29,13 @@ def check_encodings(events: Iterable[history_pb2.HistoryEvent]) -> None:
     for event in events:
         for payload in _payloads_of(event):
             if payload.encoding not in _READABLE:
+                # Who encrypts names the key behind the encoding.
+                encoding, _, key = payload.encoding.partition(";key=")
+                needed = f"the key {key!r}" if key else "the key, if there is one,"
                 raise PayloadError(
                     f"event {event.event_id} ({type_name(event)}) has a payload encoded as "
-                    f"{payload.encoding!r}, which nothing here can read. Replay needs the codec "
-                    "and the key that it was written with."
+                    f"{encoding!r}, which nothing here can read. Replay needs the codec and "
+                    f"{needed} that it was written with."
                 )
 
 

@@ -136,12 +136,15 @@ def pending(**changes: Any) -> PendingActivity:
                     attempt=3,
                     due_time=NOW + timedelta(seconds=4),
                     last_failure_cause="NON_DETERMINISM",
-                    last_failure=ApplicationError("expected a timer"),
+                    last_failure=ApplicationError(
+                        "expected a timer. sched replay shows both sides.",
+                        type="NonDeterminismError",
+                    ),
                 )
             },
             (
-                "The last workflow task failed with non-determinism: expected a timer "
-                "(attempt 3, next try in 4 s)."
+                "The last workflow task failed with non-determinism (attempt 3, next try in 4 s): "
+                "expected a timer. sched replay wf-1a2b shows both sides."
             ),
         ),
         (
