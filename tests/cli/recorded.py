@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sched_sdk._capture import CapturedHistory, dump_capture
-from tests.cli.support import sched_in_process
+from tests.cli.support import forgetting_imports, sched_in_process
 from tests.replay.engine import Engine, run_to_end
 
 if TYPE_CHECKING:
@@ -69,21 +67,14 @@ Run = Callable[..., "CompletedProcess[str]"]
 
 
 @pytest.fixture
-def run_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run_here(folder: Path) -> Run:
     """Run a command in the folder, without a process of its own; what it
     imports is forgotten."""
 
     def run(*arguments: str, **environment: str) -> CompletedProcess[str]:
         assert Path.cwd() == folder
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "path", [*sys.path])
-            before, temporary = set(sys.modules), tempfile.gettempdir()
-            try:
-                return sched_in_process(*arguments, environment=environment)
-            finally:
-                for name in set(sys.modules) - before:
-                    if str(getattr(sys.modules[name], "__file__", "")).startswith(temporary):
-                        del sys.modules[name]
+        with forgetting_imports():
+            return sched_in_process(*arguments, environment=environment)
 
     return run
 

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Self
@@ -17,7 +18,7 @@ from unittest import mock
 from sched_cli.main import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 SCHED = [sys.executable, "-m", "sched_cli"]
@@ -84,6 +85,20 @@ def sched_in_process(
             code = end.code or 0
     assert isinstance(code, int)
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def forgetting_imports() -> Iterator[None]:
+    """What is imported from a temporary folder meanwhile is forgotten: the next test has
+    another app of the same name."""
+    before, temporary = set(sys.modules), tempfile.gettempdir()
+    with mock.patch.object(sys, "path", [*sys.path]):
+        try:
+            yield
+        finally:
+            for name in set(sys.modules) - before:
+                if str(getattr(sys.modules[name], "__file__", "")).startswith(temporary):
+                    del sys.modules[name]
 
 
 def wait_until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:

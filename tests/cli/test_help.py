@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sched_cli.parser import examples_of
-from tests.cli.support import sched_in_process, start_dev
+from tests.cli.support import forgetting_imports, sched_in_process, start_dev
 from tests.docs.commands import app, check, commands
 
 if TYPE_CHECKING:
@@ -96,7 +96,12 @@ def test_the_examples_work(
 ) -> None:
     folder, address = shop
     monkeypatch.chdir(folder)
-    environment = {"SCHED_ENGINE_ADDRESS": address, "SCHED_CONFIG": str(tmp_path / "config")}
+    with forgetting_imports():
+        _run_the_examples(folder, address, tmp_path / "config")
+
+
+def _run_the_examples(folder: Path, address: str, config: Path) -> None:
+    environment = {"SCHED_ENGINE_ADDRESS": address, "SCHED_CONFIG": str(config)}
 
     def run(line: str) -> None:
         words = shlex.split(line.split(" > ", maxsplit=1)[0])[1:]
