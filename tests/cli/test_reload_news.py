@@ -54,6 +54,7 @@ def test_what_goes_between_the_processes_comes_back_as_it_was() -> None:
         workflow_types=("Order",),
         kept=[("o-1", "r-1")],
         newest=20,
+        seconds=5.0,
     )
     assert CheckOptions.decode(options.encode()) == options
     said = CheckReport("breaks", "o-1", "r-1", "Order", found={"event_id": 3, "why": "x"})
