@@ -25,7 +25,7 @@ _KEYS = (
     ("Tab  ↑ ↓", "another pane; scroll it"),
     ("z", "the pane alone, and back"),
     ("d", "dark or light"),
-    ("q", "quit"),
+    ("q", "leave"),
 )
 _EXPLANATION = """
 The line marked ▶ is where the code stands when
