@@ -1,7 +1,7 @@
 """The browser's connection to the engine.
 
 Nothing that is read waits for an engine that is gone: it fails within a second
-or two, the link says LOST, makes a connection of its own every half second, and
+or two, the link says LOST, makes a connection of its own four times a second, and
 says so when there is one. What was read before stays on the screen meanwhile.
 """
 
@@ -27,7 +27,7 @@ _PATIENCE_S = 1.0
 """How long a call waits for an engine to come back."""
 _ANSWER_S = 6.0
 """An engine that does not answer for so long is as good as gone."""
-_AGAIN_S = 0.5
+_AGAIN_S = 0.25
 
 
 class LinkLostError(Exception):
