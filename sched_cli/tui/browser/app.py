@@ -141,6 +141,7 @@ class Browser(Enduring, App[None]):
         for active in screen.active_bindings.values():
             binding = active.binding
             ours = isinstance(active.node, Browser | BrowserScreen) and "." not in binding.action
+            ours = ours and binding.action != "command_palette"
             if ours and binding.description and not binding.system and active.enabled:
                 _, keys = found.setdefault((id(active.node), binding.action), (active, []))
                 keys.append(self.get_key_display(binding))

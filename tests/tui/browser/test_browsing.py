@@ -113,7 +113,7 @@ async def test_the_palette_has_every_action_once_and_does_it() -> None:
         commands = [one.title for one in pilot.app.get_system_commands(pilot.app.screen)]
         assert len(commands) == len(set(commands))
         assert {"Filter", "Order", "Terminate", "Cluster", "Quit"} <= set(commands)
-        assert not {"Up", "Down", "Copy selected text"} & set(commands)
+        assert not {"Up", "Down", "Copy selected text", "palette"} & set(commands)
         await pilot.press("ctrl+p", *"order")
         await shows(pilot, "key o")
         await pilot.press("down", "enter")
