@@ -116,18 +116,20 @@ _STORMS = (
 def draw(seed: int) -> Plan:
     chance = random.Random(f"{seed}/topology")
     quiet = chance.random() < 0.05
+    # Everybody waits for the same slot.
+    tight = chance.random() < 0.15
     engines = chance.choice((1, 2, 3))
     workers = chance.choice((1, 2, 3, 4))
     clients = chance.choice((1, 2, 3))
     plan = Plan(
         seed=seed,
         engines=engines,
-        workers=workers,
+        workers=1 if tight else workers,
         clients=clients,
         delay_s=chance.choice((0.0003, 0.001, 0.005)),
         cached_executions=chance.choice((1, 2, 10, 10_000)),
         cached_workflows=chance.choice((1, 3, 1000)),
-        slots=chance.choice((1, 3, 10, 50)),
+        slots=1 if tight else chance.choice((1, 3, 10, 50)),
         batch=chance.choice((1, 3, 256)),
         queue_window=chance.choice((1, 3, 10_000)),
         drift=chance.choice((0.0, 0.001, 0.02)),
@@ -199,7 +201,7 @@ def draw_job(chance: random.Random, number: int, name: str, clients: int) -> Job
                 add("terminate")
         case "completed_elsewhere":
             add("elsewhere", chance.choice((0, 1)))
-    if name != "waits_for_ever" and chance.random() < 0.06:
+    if name != "waits_for_ever" and chance.random() < 0.1:
         add("terminate", within_s=3.0)
     for kind in ("describe", "follow", "list"):
         if chance.random() < 0.2:

@@ -19,6 +19,7 @@ from tests.sim.checkers.results import Results
 from tests.sim.checkers.rows import RowsEqualFold
 from tests.sim.checkers.surprises import NoSurprises
 from tests.sim.checkers.task_failures import TaskFailures
+from tests.sim.checkers.timer_order import TimersInOrder
 from tests.sim.checkers.timers import NoTimerEarly
 from tests.sim.checkers.views import MonotoneViews
 from tests.sim.checkers.wire import Wire
@@ -32,6 +33,7 @@ ALL: tuple[type[Checker], ...] = (
     RecordedOnce,
     RowsEqualFold,
     NoTimerEarly,
+    TimersInOrder,
     Fencing,
     Dispatches,
     AtMostOnce,
@@ -53,6 +55,7 @@ OF_ROWS: tuple[type[Checker], ...] = (
     RecordedOnce,
     RowsEqualFold,
     NoTimerEarly,
+    TimersInOrder,
     AtMostOnce,
     Acknowledgements,
     Replays,
