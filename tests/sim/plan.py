@@ -19,6 +19,8 @@ CALM_AT_S = 12.0
 """Faults stop then."""
 
 
+# At most so long an activity has a slot, with all of its attempts.
+_ACTIVITY_S = 8.0
 _MATTER = frozenset(("signal", "cancel", "terminate", "elsewhere"))
 
 
@@ -104,6 +106,13 @@ class Plan(Struct, frozen=True, kw_only=True):
     jobs: tuple[Job, ...] = ()
     faults: tuple[Fault, ...] = ()
     calm_at_s: float = CALM_AT_S
+
+    @property
+    def finish_within_s(self) -> float:
+        """Virtual, from the calm on: some minutes, and what the slots of workers need for
+        activities that sleep, fail and are tried again, in each run and its copies."""
+        activities = sum(job.n * (1 + len(job.acts)) for job in self.jobs)
+        return 180.0 + activities * _ACTIVITY_S / (self.slots * self.workers)
 
 
 _STORMS = (

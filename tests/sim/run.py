@@ -26,8 +26,6 @@ from tests.sim.world import World
 if TYPE_CHECKING:
     from tests.sim.plan import Plan
 
-FINISH_WITHIN_S = 180.0
-"""Virtual, from the calm on."""
 _LOOK_EVERY_S = 0.25
 _MOST_CALLBACKS = 6_000_000
 _MOST_COLLECTIONS = 5
@@ -127,7 +125,7 @@ async def _phases(world: World) -> None:
     while not world.failures and not world.all_finished:
         await asyncio.sleep(_LOOK_EVERY_S)
         world.checkers.looked()
-        if world.loop.time() - began > FINISH_WITHIN_S:
+        if world.loop.time() - began > world.plan.finish_within_s:
             missing = [job for job in world.plan.jobs if job.number not in world.done]
             names = ", ".join(f"{job.workflow_id} ({job.workflow})" for job in missing[:5])
             world.wrong("Liveness", f"{len(missing)} workflows do not finish: {names}")
