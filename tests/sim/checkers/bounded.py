@@ -18,6 +18,7 @@ _CALLS_PER_JOB = 32
 _TIMERS_PER_JOB = 500
 # Of one activity or run: what is said again, renewed, evicted, answered.
 _SAYINGS = 8
+_TAKEN_UP = 8
 
 
 class Bounded(Checker):
@@ -25,6 +26,9 @@ class Bounded(Checker):
         super().__init__(world)
         plan = world.plan
         self._calls = _CALLS_PER_JOB * len(plan.jobs)
+        # A run whose commit failed is let go of, and taken up again by its worker, which
+        # may have got another in between.
+        self._taken = max(2 * plan.slots, plan.slots + _TAKEN_UP)
         self._sayings = _SAYINGS * (2 * plan.slots + plan.cached_workflows + len(plan.jobs))
 
     def looked(self) -> None:
@@ -48,8 +52,9 @@ class Bounded(Checker):
         pinned = sum(execution.pinned for execution in cache._by_key.values())
         self._at_most(name, "runs", len(cache), max(plan.cached_executions, pinned) + _STEP)
         for session in engine.workers.sessions.values():
-            self._at_most(name, session.identity, len(session.activities), 2 * plan.slots)
-            self._at_most(name, session.identity, len(session.held), 2 * plan.slots)
+            activities, held = len(session.activities), len(session.held)
+            self._at_most(name, f"activities of {session.identity}", activities, self._taken)
+            self._at_most(name, f"tasks of {session.identity}", held, self._taken)
             frame = session.outbox._frame
             if frame is not None:
                 count = sum(len(value) for _, value in frame.ListFields() if hasattr(value, "add"))
