@@ -30,6 +30,15 @@ def ago(time: datetime, now: datetime) -> str:
     return "now" if passed < timedelta(seconds=1) else f"{duration(_whole(passed))} ago"
 
 
+def roughly_ago(time: datetime, now: datetime) -> str:
+    """In one unit: "12 s ago", "3 h ago", or "now"."""
+    passed_s = int((now - time).total_seconds())
+    for unit_s, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
+        if passed_s >= unit_s:
+            return f"{passed_s // unit_s} {unit} ago"
+    return "now"
+
+
 def until(time: datetime, now: datetime) -> str:
     """ "in 4 s", or "now" when that is over."""
     left = time - now

@@ -12,6 +12,7 @@ from sched_sdk._client.models import (
     EngineRole,
     Event,
     HistoryOrigin,
+    LastEvent,
     PendingActivity,
     PendingTimer,
     PendingWorkflowTask,
@@ -101,7 +102,17 @@ def info_from_proto(info: workflow_service_pb2.WorkflowInfo) -> WorkflowInfo:
         close_time=optional_time(info.close_time_us),
         history_length=info.history_length,
         build_id=info.build_id,
+        last_event=_last_event(info.last_event) if info.HasField("last_event") else None,
     )
+
+
+def _last_event(mark: workflow_service_pb2.EventMark) -> LastEvent:
+    name = "Unknown"
+    if mark.type in history_pb2.EventType.values():
+        # EVENT_TYPE_TIMER_FIRED is of the message TimerFired.
+        words = _short_name(history_pb2.EventType, mark.type, "EVENT_TYPE_").split("_")
+        name = "".join(word.capitalize() for word in words)
+    return LastEvent(type=name, time=time_from_proto(mark.time_us))
 
 
 def description_from_proto(

@@ -25,6 +25,7 @@ __all__ = [
     "ClusterStatus",
     "EngineRole",
     "Event",
+    "LastEvent",
     "PendingActivity",
     "PendingTimer",
     "PendingWorkflowTask",
@@ -79,6 +80,15 @@ class EngineRole(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastEvent:
+    """What happened last in a run."""
+
+    type: str
+    """As of `Event`: "TimerScheduled"; "Unknown" when the engine is newer than this SDK."""
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowInfo:
     """One run, as lists show it."""
 
@@ -93,6 +103,8 @@ class WorkflowInfo:
     """How many events the run has."""
     build_id: str = ""
     """Of the worker that completed the last workflow task; empty before the first."""
+    last_event: LastEvent | None = None
+    """None in a list that was not asked for it (`with_last_event`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

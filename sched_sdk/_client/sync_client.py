@@ -234,12 +234,14 @@ class SyncClient:
         started_after: datetime | None = None,
         started_before: datetime | None = None,
         limit: int | None = None,
+        with_last_event: bool = False,
     ) -> Iterator[WorkflowInfo]:
         """Runs, newest first, read page by page; what is None does not restrict.
 
         `build_id` is that of the worker that completed the run's last workflow task.
         `started_after` is inclusive, `started_before` is not; naive datetimes are
-        local time. `limit` is how many at most.
+        local time. `limit` is how many at most. `with_last_event` also
+        reads what happened last in each run.
         """
         yield from self._thread.iterate(
             self._async.list_workflows(
@@ -251,6 +253,7 @@ class SyncClient:
                 started_after=started_after,
                 started_before=started_before,
                 limit=limit,
+                with_last_event=with_last_event,
             )
         )
 

@@ -31,6 +31,13 @@ class EventRow(Struct, frozen=True):
     data: bytes
 
 
+class EventMark(Struct, frozen=True):
+    """What an event was, and when; without its contents."""
+
+    type: int
+    time_us: int
+
+
 class RunRow(Struct, kw_only=True):
     """What lists, look-ups and recovery need to know of a run. Written at the
     start and at the close only; the counters change with every commit and live
@@ -280,6 +287,11 @@ class Store(Protocol):
     ) -> list[EventRow]:
         """Committed events in order: at most `limit`, and no more than
         `max_bytes` of data (but at least one if there is one)."""
+        ...
+
+    async def read_event_marks(self, events: Sequence[tuple[int, int]]) -> dict[int, EventMark]:
+        """Of one event of each of many runs, by run key: `events` are (run_key,
+        event_id). Runs that do not have that event are left out."""
         ...
 
     async def read_tasks(self, run_key: int) -> list[TaskRow]: ...

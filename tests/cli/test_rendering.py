@@ -265,6 +265,8 @@ def test_durations_in_words(seconds: float, words: str) -> None:
 def test_times_in_words() -> None:
     assert times.ago(NOW - timedelta(seconds=0.5), NOW) == "now"
     assert times.ago(NOW - timedelta(seconds=61), NOW) == "1 m 1 s ago"
+    assert times.roughly_ago(NOW - timedelta(seconds=119), NOW) == "1 m ago"
+    assert times.roughly_ago(NOW + timedelta(seconds=3), NOW) == "now"
     assert times.until(NOW + timedelta(seconds=4), NOW) == "in 4 s"
     assert times.until(NOW, NOW) == "now"
     assert [times.size(count) for count in (812, 2150, 3 << 20)] == ["812 B", "2.1 KiB", "3.0 MiB"]

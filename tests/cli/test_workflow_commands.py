@@ -148,8 +148,10 @@ def test_a_list_in_each_format(served: Served) -> None:
     assert as_json == as_lines
     assert set(as_json[0]) == {
         *("workflow_id", "run_id", "workflow_type", "task_queue", "status"),
-        *("start_time", "close_time", "history_length", "build_id"),
+        *("start_time", "close_time", "history_length", "build_id", "last_event"),
     }
+    ended = {"type": "WorkflowCompleted", "time": as_json[0]["close_time"]}
+    assert as_json[0]["last_event"] == ended
     build = as_json[0]["build_id"]
     assert len(build) == 12
     of_build = lines(served.sched(*chosen, "--build", build).stdout)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sched_sdk.api.v1 import common_pb2
+from sched_sdk.api.v1 import common_pb2, history_pb2
 from sched_sdk.api.v1 import workflow_service_pb2 as pb
 from sched_server.errors import Rejection
 from sched_server.settings import ApiLimits
@@ -131,6 +131,28 @@ async def test_workflows_are_listed_newest_first_in_pages() -> None:
         assert await list_ids(engine, task_queue="odd") == ["wf-3", "wf-1"]
         assert await list_ids(engine, workflow_type="Other") == ["x%y"]
         assert await list_ids(engine, statuses=[common_pb2.WORKFLOW_STATUS_TERMINATED]) == ["wf-3"]
+
+
+async def test_the_last_events_are_listed_when_asked_for() -> None:
+    async with running() as engine:
+        await engine.start("wf-0")
+        await engine.start("wf-1")
+        await engine.terminate("wf-1")
+
+        listed = await engine.call("list_workflows", pb.ListWorkflowsRequest(with_last_event=True))
+        assert [info.last_event.type for info in listed.workflows] == [
+            history_pb2.EVENT_TYPE_WORKFLOW_TERMINATED,
+            history_pb2.EVENT_TYPE_WORKFLOW_STARTED,
+        ]
+        closed = listed.workflows[0]
+        assert closed.last_event.time_us == closed.close_time_us
+        for info in listed.workflows:
+            request = pb.DescribeWorkflowRequest(workflow_id=info.workflow_id)
+            described = await engine.call("describe_workflow", request)
+            assert described.info.last_event == info.last_event
+
+        unasked = await engine.call("list_workflows", pb.ListWorkflowsRequest())
+        assert not any(info.HasField("last_event") for info in unasked.workflows)
 
 
 async def test_workflows_are_counted_by_status() -> None:

@@ -42,6 +42,7 @@ READS = {
     "FIND_START": 2,
     "FIND_RUNS": 2,
     "READ_HISTORY": 4,
+    "READ_EVENT_MARKS": 2,
     "READ_TASKS": 1,
     "READ_TIMERS": 1,
     "DUE_TIMERS": 7,

@@ -131,8 +131,10 @@ def list_workflows(
 
     async def read(client: Client) -> tuple[list[WorkflowInfo], datetime]:
         # One more than is shown tells whether there are more.
-        runs = [run async for run in client.list_workflows(**filters, limit=limit + 1)]
-        return runs, client.cluster_time()
+        listed = client.list_workflows(
+            **filters, limit=limit + 1, with_last_event=output is not OutputFormat.TABLE
+        )
+        return [run async for run in listed], client.cluster_time()
 
     if watch:
         _watch_list(read, limit, output, interval, engine)

@@ -890,8 +890,11 @@ class ListWorkflowsRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    WITH_LAST_EVENT_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     page_token: _builtins.bytes
+    with_last_event: _builtins.bool
+    """Also tell the last event of each run."""
     @_builtins.property
     def filter(self) -> Global___WorkflowFilter: ...
     def __init__(
@@ -900,10 +903,11 @@ class ListWorkflowsRequest(_message.Message):
         filter: Global___WorkflowFilter | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.bytes = ...,
+        with_last_event: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "with_last_event", b"with_last_event"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1012,6 +1016,7 @@ class WorkflowInfo(_message.Message):
     CLOSE_TIME_US_FIELD_NUMBER: _builtins.int
     HISTORY_LENGTH_FIELD_NUMBER: _builtins.int
     BUILD_ID_FIELD_NUMBER: _builtins.int
+    LAST_EVENT_FIELD_NUMBER: _builtins.int
     workflow_id: _builtins.str
     run_id: _builtins.str
     workflow_type: _builtins.str
@@ -1022,6 +1027,10 @@ class WorkflowInfo(_message.Message):
     history_length: _builtins.int
     build_id: _builtins.str
     """Of the worker that completed the last workflow task."""
+    @_builtins.property
+    def last_event(self) -> Global___EventMark:
+        """In lists only when asked for."""
+
     def __init__(
         self,
         *,
@@ -1034,14 +1043,39 @@ class WorkflowInfo(_message.Message):
         close_time_us: _builtins.int = ...,
         history_length: _builtins.int = ...,
         build_id: _builtins.str = ...,
+        last_event: Global___EventMark | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_event", b"last_event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "close_time_us", b"close_time_us", "history_length", b"history_length", "run_id", b"run_id", "start_time_us", b"start_time_us", "status", b"status", "task_queue", b"task_queue", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "close_time_us", b"close_time_us", "history_length", b"history_length", "last_event", b"last_event", "run_id", b"run_id", "start_time_us", b"start_time_us", "status", b"status", "task_queue", b"task_queue", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkflowInfo: _TypeAlias = WorkflowInfo  # noqa: Y015
+
+@_typing.final
+class EventMark(_message.Message):
+    """What an event was, and when; without its contents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    TIME_US_FIELD_NUMBER: _builtins.int
+    type: _history_pb2.EventType.ValueType
+    time_us: _builtins.int
+    def __init__(
+        self,
+        *,
+        type: _history_pb2.EventType.ValueType = ...,
+        time_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["time_us", b"time_us", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventMark: _TypeAlias = EventMark  # noqa: Y015
 
 @_typing.final
 class DescribeWorkflowRequest(_message.Message):

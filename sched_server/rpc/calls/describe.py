@@ -14,7 +14,7 @@ from sched_server.core.values import Status
 from sched_server.lookup import is_open
 from sched_server.store.port import ACTIVITY_TASK, TaskKey
 
-from .listing import info_to_proto
+from .listing import info_to_proto, put_last_event
 from .result import outcome_to_proto
 
 if TYPE_CHECKING:
@@ -45,12 +45,19 @@ async def describe_workflow(
             _describe_open(engine, execution, response)
             # Told only once the state it was read from is durable.
             await engine.group.settled(execution)
+            await _put_last_event(engine, row.run_key, response.info)
             return response
+    await _put_last_event(engine, row.run_key, response.info)
     outcome = await engine.outcome_of(row.run_key, 0)
     if outcome is not None:
         response.outcome.CopyFrom(outcome_to_proto(row.run_id, outcome))
         response.new_run_id = response.outcome.new_run_id
     return response
+
+
+async def _put_last_event(engine: Engine, run_key: int, info: pb.WorkflowInfo) -> None:
+    marks = await engine.store.read_event_marks([(run_key, info.history_length)])
+    put_last_event(info, marks.get(run_key))
 
 
 def _describe_open(

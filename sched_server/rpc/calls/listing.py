@@ -13,7 +13,7 @@ from sched_server.store.port import RunFilter
 if TYPE_CHECKING:
     from sched_server.engine import Engine
     from sched_server.settings import ApiLimits
-    from sched_server.store.port import RunRow
+    from sched_server.store.port import EventMark, RunRow
 
 DEFAULT_PAGE = 100
 
@@ -31,9 +31,14 @@ async def list_workflows(
     token = b""
     if len(rows) == size:
         token = msgspec.json.encode((rows[-1].started_us, rows[-1].run_key))
-    return pb.ListWorkflowsResponse(
-        workflows=[info_to_proto(row) for row in rows], next_page_token=token
-    )
+    infos = [info_to_proto(row) for row in rows]
+    if request.with_last_event:
+        marks = await engine.store.read_event_marks(
+            [(row.run_key, row.last_event_id) for row in rows]
+        )
+        for row, info in zip(rows, infos, strict=True):
+            put_last_event(info, marks.get(row.run_key))
+    return pb.ListWorkflowsResponse(workflows=infos, next_page_token=token)
 
 
 async def count_workflows(
@@ -87,3 +92,9 @@ def info_to_proto(row: RunRow) -> pb.WorkflowInfo:
         history_length=row.last_event_id,
         build_id=row.build_id,
     )
+
+
+def put_last_event(info: pb.WorkflowInfo, mark: EventMark | None) -> None:
+    if mark is not None:
+        info.last_event.type = mark.type  # type: ignore[assignment]  # an int on the wire
+        info.last_event.time_us = mark.time_us

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from sched_server.store.port import (
         CommitBatch,
+        EventMark,
         EventRow,
         RunFilter,
         RunRow,
@@ -191,6 +192,9 @@ class PostgresStore(Store):
         self, run_key: int, *, after_event_id: int, limit: int, max_bytes: int
     ) -> list[EventRow]:
         return await self._read(read.history, run_key, after_event_id, limit, max_bytes)
+
+    async def read_event_marks(self, events: Sequence[tuple[int, int]]) -> dict[int, EventMark]:
+        return await self._read(read.event_marks, events)
 
     async def read_tasks(self, run_key: int) -> list[TaskRow]:
         return await self._read(read.tasks, run_key)

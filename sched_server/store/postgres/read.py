@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.numeric import Int8
 
-from sched_server.store.port import EventRow, RunRow, TaskKey, TaskRow, TimerRow
+from sched_server.store.port import EventMark, EventRow, RunRow, TaskKey, TaskRow, TimerRow
 from sched_server.store.postgres import listing
 from sched_server.store.postgres import statements as sql
-from sched_server.store.postgres.arrays import text_array
+from sched_server.store.postgres.arrays import int8_array, text_array
 from sched_server.store.postgres.connection import fetch, fetch_one
 from sched_server.store.rows import run_row
 
@@ -71,6 +71,15 @@ async def history(
 ) -> list[EventRow]:
     parameters = [Int8(run_key), Int8(after_event_id), _limit(limit), Int8(max_bytes)]
     return [EventRow(*row) for row in await fetch(connection, sql.READ_HISTORY, parameters)]
+
+
+async def event_marks(
+    connection: AsyncConnection, events: Sequence[tuple[int, int]]
+) -> dict[int, EventMark]:
+    run_keys = int8_array([run_key for run_key, _ in events])
+    event_ids = int8_array([event_id for _, event_id in events])
+    rows = await fetch(connection, sql.READ_EVENT_MARKS, [run_keys, event_ids])
+    return {run_key: EventMark(kind, time_us) for run_key, kind, time_us in rows}
 
 
 async def tasks(connection: AsyncConnection, run_key: int) -> list[TaskRow]:

@@ -183,6 +183,15 @@ WHERE number = 1 OR bytes <= $4
 ORDER BY event_id
 """
 
+# Type and time of one event of each of many runs: (run_keys, event_ids).
+READ_EVENT_MARKS = """
+SELECT wanted.run_key, marked.type, marked.time_us
+FROM unnest($1::bigint[], $2::bigint[]) AS wanted (run_key, event_id)
+CROSS JOIN LATERAL (
+    SELECT type, time_us FROM events
+    WHERE events.run_key = wanted.run_key AND events.event_id = wanted.event_id OFFSET 0) AS marked
+"""
+
 _TASK = """
 SELECT run_key, kind, seq, task_queue, name, ready, assignee, ready_since_us, record FROM tasks
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sched_server.store.port import EventRow, RunRow, TaskKey, TaskRow, TimerRow
+from sched_server.store.port import EventMark, EventRow, RunRow, TaskKey, TaskRow, TimerRow
 from sched_server.store.rows import run_row
 from sched_server.store.sqlite import listing
 from sched_server.store.sqlite import statements as sql
@@ -76,6 +76,14 @@ def history(
         events.append(event)
     cursor.close()  # a read that stopped early would keep its snapshot open
     return events
+
+
+def event_marks(
+    connection: sqlite3.Connection, events: Sequence[tuple[int, int]]
+) -> dict[int, EventMark]:
+    wanted = [number for event in events for number in event]
+    rows = sql.READ_EVENT_MARKS.fetch(connection, wanted)
+    return {run_key: EventMark(kind, time_us) for run_key, kind, time_us in rows}
 
 
 def tasks(connection: sqlite3.Connection, run_key: int) -> list[TaskRow]:

@@ -183,6 +183,16 @@ SELECT event_id, type, time_us, data FROM events
 WHERE run_key = ? AND event_id > ? ORDER BY event_id LIMIT ?
 """
 
+# Type and time of one event of each of many runs: (run_key, event_id) ….
+READ_EVENT_MARKS = BulkStatement(
+    "WITH wanted (run_key, event_id) AS (VALUES",
+    2,
+    """)
+SELECT events.run_key, events.type, events.time_us
+FROM wanted CROSS JOIN events
+ON events.run_key = wanted.run_key AND events.event_id = wanted.event_id""",
+)
+
 _TASK = """
 SELECT run_key, kind, seq, task_queue, name, ready, assignee, ready_since_us, record FROM tasks
 """

@@ -1,10 +1,11 @@
-"""`read_history`: pages of committed events, bounded by number and by bytes."""
+"""`read_history`: pages of committed events, bounded by number and by bytes.
+`read_event_marks`: what happened at one place of many histories."""
 
 from __future__ import annotations
 
 import pytest
 
-from sched_server.store.port import EventRow, Store
+from sched_server.store.port import EventMark, EventRow, Store
 from tests.store.rows import START_US, change, lead, new_run
 
 ENOUGH = 1 << 30
@@ -89,3 +90,30 @@ class HistoryContract:
         leader = await lead(store)
         await leader.write(new_run(1, events=3))
         assert await store.read_history(1, after_event_id=0, limit=0, max_bytes=ENOUGH) == []
+
+    async def test_marks_are_of_the_events_that_are_asked_for(self, store: Store) -> None:
+        leader = await lead(store)
+        started = new_run(1)
+        started.events = [EventRow(1, 1, START_US, b"one"), EventRow(2, 11, START_US + 7, b"two")]
+        started.last_event_id = 2
+        await leader.write(started, new_run(2, events=3))
+
+        assert await store.read_event_marks([(2, 3), (1, 2)]) == {
+            1: EventMark(11, START_US + 7),
+            2: EventMark(1, START_US + 3),
+        }
+        assert await store.read_event_marks([(1, 1)]) == {1: EventMark(1, START_US)}
+
+    async def test_an_event_that_is_not_there_has_no_mark(self, store: Store) -> None:
+        leader = await lead(store)
+        await leader.write(new_run(1, events=3), new_run(2))
+        assert set(await store.read_event_marks([(1, 4), (2, 1), (8, 1)])) == {2}
+        assert await store.read_event_marks([]) == {}
+
+    async def test_marks_of_a_large_page_come_all(self, store: Store) -> None:
+        leader = await lead(store)
+        await leader.write(*(new_run(key, events=key % 5 + 1) for key in range(1, 201)))
+        found = await store.read_event_marks([(key, key % 5 + 1) for key in range(1, 201)])
+        assert {key: mark.time_us - START_US for key, mark in found.items()} == {
+            key: key % 5 + 1 for key in range(1, 201)
+        }

@@ -172,10 +172,15 @@ class WorkflowsScreen(BrowserScreen):
             self._reading_more = False
 
     async def _page(self, before: datetime | None) -> tuple[list[WorkflowInfo], bool]:
-        asked = self.filter
+        asked, last_events = self.filter, self._table.shows_last_event
 
         async def read(client: Client) -> list[WorkflowInfo]:
-            listed = client.list_workflows(**asked.arguments(), started_before=before, limit=_PAGE)
+            listed = client.list_workflows(
+                **asked.arguments(),
+                started_before=before,
+                limit=_PAGE,
+                with_last_event=last_events,
+            )
             return [run async for run in listed]
 
         page = await self.link.ask(read)

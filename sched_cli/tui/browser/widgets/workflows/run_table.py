@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from sched_cli.render.times import ago, duration
+from sched_cli.render.times import ago, duration, roughly_ago
 from sched_cli.tui.browser.model.run_list import RunKey, RunList, key_of
 from sched_cli.tui.browser.model.statuses import LOOKS
 from sched_cli.tui.browser.widgets.common.line_list import LineList
 from sched_cli.tui.browser.widgets.common.painting import cells, fit, now_of, palette_for
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sched_sdk._client.models import WorkflowInfo
 
 _STATUS, _STARTED, _TOOK, _EVENTS = 13, 14, 10, 7
-_QUEUE, _BUILD = 14, 13
-_WIDE, _NARROW = 120, 70
+_LAST, _QUEUE, _BUILD = 34, 14, 13
+_NARROW, _WIDE, _WIDEST = 70, 119, 149
+"""From how many columns on events are counted, the last event is shown, and queue and
+build are."""
 
 
 class RunTable(LineList):
@@ -58,28 +62,37 @@ class RunTable(LineList):
     def is_marked(self, index: int) -> bool:
         return key_of(self.runs[index]) in self.runs.marked
 
-    def _widths(self, width: int) -> tuple[int, int, bool]:
-        """Of id and type, and whether there is room for queue and build."""
-        wide = width >= _WIDE
-        fixed = 2 + _STATUS + _STARTED + _TOOK + (_EVENTS if width >= _NARROW else 0) + 2
-        room = width - fixed - (_QUEUE + _BUILD + 2 if wide else 0)
+    @property
+    def shows_last_event(self) -> bool:
+        """There is room for it."""
+        return self.scrollable_content_region.width >= _WIDE
+
+    @staticmethod
+    def _widths(width: int) -> tuple[int, int]:
+        """Of id and type: what the other columns leave."""
+        room = width - 2 - _STATUS - _STARTED - _TOOK - 2
+        room -= _EVENTS if width >= _NARROW else 0
+        room -= 2 + _LAST if width >= _WIDE else 0
+        room -= _QUEUE + _BUILD if width >= _WIDEST else 0
         identity = max(room * 3 // 5, 8)
-        return identity, max(room - identity - 1, 4), wide
+        return identity, max(room - identity - 1, 4)
 
     def titles(self, width: int) -> Text:
-        identity, kind, wide = self._widths(width)
+        identity, kind = self._widths(width)
         line = "  " + fit("STATUS", _STATUS) + fit("ID", identity) + " " + fit("TYPE", kind)
         line += fit("STARTED", _STARTED, right=True) + fit("TOOK", _TOOK, right=True)
         if width >= _NARROW:
             line += fit("EVENTS", _EVENTS, right=True)
-        if wide:
-            line += "  " + fit("QUEUE", _QUEUE) + fit("BUILD", _BUILD)
+        if width >= _WIDE:
+            line += "  " + fit("LAST EVENT", _LAST)
+        if width >= _WIDEST:
+            line += fit("QUEUE", _QUEUE) + fit("BUILD", _BUILD)
         return Text(line)
 
     def line(self, index: int, width: int) -> Text:
         run = self.runs[index]
         palette, now = palette_for(self), now_of(self)
-        identity, kind, wide = self._widths(width)
+        identity, kind = self._widths(width)
         look = LOOKS[run.status.value]
         took = duration((run.close_time or now) - run.start_time)
         line = cells(
@@ -92,7 +105,17 @@ class RunTable(LineList):
         )
         if width >= _NARROW:
             line.append(fit(str(run.history_length), _EVENTS, right=True), palette.text)
-        if wide:
-            line.append("  " + fit(run.task_queue, _QUEUE - 1) + " ", palette.dim)
+        if width >= _WIDE:
+            what, when = _last_event(run, now)
+            line.append("  " + what, palette.text)
+            line.append(fit(when, _LAST - len(what)), palette.dim)
+        if width >= _WIDEST:
+            line.append(fit(run.task_queue, _QUEUE - 1) + " ", palette.dim)
             line.append(fit(run.build_id, _BUILD), palette.dim)
         return line
+
+
+def _last_event(run: WorkflowInfo, now: datetime) -> tuple[str, str]:
+    """What it was, and how long ago."""
+    last = run.last_event
+    return ("", "") if last is None else (last.type, " " + roughly_ago(last.time, now))
