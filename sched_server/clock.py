@@ -34,3 +34,7 @@ class Clock:
 
     def now_us(self) -> int:
         return self._offset_us + int(self._monotonic() * 1_000_000)
+
+    def time_of(self, monotonic_s: float) -> int:
+        """A moment of the monotonic clock, as far from now as it is in real time."""
+        return self._offset_us + int(monotonic_s * 1_000_000)

@@ -65,6 +65,7 @@ class WorkerLink:
         limits: ApiLimits,
     ) -> None:
         self._group = group
+        self._monotonic = group.machine.monotonic
         self._session = session
         self._find = find
         self._limits = limits
@@ -77,6 +78,7 @@ class WorkerLink:
 
     def receive(self, frame: pb.WorkerFrame) -> None:
         """Take a frame (its `hello` was taken before)."""
+        self._session.heard_s = self._monotonic()
         for segment in frame.segments:
             self._with_run(segment.run_id, self._segment, segment)
         for failure in frame.task_failures:

@@ -91,6 +91,7 @@ class WorkerSession:
         "activity_keys",
         "connected_us",
         "draining",
+        "heard_s",
         "held",
         "hello",
         "kept",
@@ -108,6 +109,8 @@ class WorkerSession:
         self.hello = hello
         self.session_id = hello.session_id
         self.connected_us = connected_us
+        self.heard_s = monotonic()
+        """When its last frame came, by the monotonic clock."""
         self.draining = False
         self.outbox = Outbox(monotonic)
         queue = hello.task_queue

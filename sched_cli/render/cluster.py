@@ -159,6 +159,7 @@ def worker_table(status: ClusterStatus) -> FittedTable:
         Column(title="WORKFLOW TASKS", right=True, weight=2),
         Column(title="ACTIVITIES", right=True, weight=1),
         Column(title="CONNECTED"),
+        Column(title="LAST HEARD", weight=3),
     )
     now = _cluster_time(status)
     for worker in sorted(status.workers, key=lambda each: (each.task_queue, each.identity)):
@@ -169,6 +170,7 @@ def worker_table(status: ClusterStatus) -> FittedTable:
             _slots(worker.workflow_tasks_running, worker.workflow_task_slots),
             _slots(worker.activities_running, worker.activity_slots),
             _connected(worker, now),
+            ago(worker.last_heard_time, now) if worker.last_heard_time else "",
         )
     return table
 

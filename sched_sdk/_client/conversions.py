@@ -285,6 +285,7 @@ def _worker(worker: cluster_service_pb2.WorkerStatus) -> WorkerStatus:
         activities_running=worker.activities_running,
         draining=worker.draining,
         connected_time=optional_time(worker.connected_time_us),
+        last_heard_time=optional_time(worker.last_heard_time_us),
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sched_server.advancing import Advance
     from sched_server.census import Findings
+    from sched_server.clock import Clock
     from sched_server.engine import Engine
     from sched_server.host import EngineHost
     from sched_server.workers import WorkerSession
@@ -120,7 +121,7 @@ def _describe_leader(engine: Engine, findings: Findings, response: pb.GetStatusR
             queue.pending_activity_tasks += count
     response.clock.cluster_time_us = engine.group.clock.now_us()
     response.clock.advanced_us = engine.group.clock.advanced_us
-    response.workers.extend(_worker(session) for session in sessions)
+    response.workers.extend(_worker(session, engine.group.clock) for session in sessions)
     response.task_queues.extend(queues[name] for name in sorted(queues))
     status = engine.group.dispatcher.queue_status()
     response.queue.CopyFrom(
@@ -133,7 +134,7 @@ def _describe_leader(engine: Engine, findings: Findings, response: pb.GetStatusR
     )
 
 
-def _worker(session: WorkerSession) -> pb.WorkerStatus:
+def _worker(session: WorkerSession, clock: Clock) -> pb.WorkerStatus:
     hello = session.hello
     return pb.WorkerStatus(
         identity=hello.identity,
@@ -148,4 +149,5 @@ def _worker(session: WorkerSession) -> pb.WorkerStatus:
         activities_running=len(session.activities),
         draining=not session.open_to_all,
         connected_time_us=session.connected_us,
+        last_heard_time_us=clock.time_of(session.heard_s),
     )

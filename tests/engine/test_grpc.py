@@ -304,7 +304,7 @@ async def test_the_engine_says_what_it_is() -> None:
         await remote.client.StartWorkflow(
             pb.StartWorkflowRequest(workflow_type="Nobodys", task_queue="lonely")
         )
-        await worker.task()
+        task = await worker.task()
 
         status = await remote.cluster.GetStatus(cluster_service_pb2.GetStatusRequest())
         version = await remote.cluster.GetVersion(cluster_service_pb2.GetVersionRequest())
@@ -313,6 +313,12 @@ async def test_the_engine_says_what_it_is() -> None:
         assert (status.epoch, status.store, status.open_workflows) == (1, "sqlite :memory:", 2)
         assert [w.identity for w in status.workers] == ["w"]
         assert status.workers[0].workflow_tasks_running == 1
+        heard_us = status.workers[0].last_heard_time_us
+        assert abs(heard_us - status.workers[0].connected_time_us) < 5_000_000
+        assert heard_us <= status.clock.cluster_time_us
+        await worker.answer(task)
+        later = await remote.cluster.GetStatus(cluster_service_pb2.GetStatusRequest())
+        assert heard_us < later.workers[0].last_heard_time_us <= later.clock.cluster_time_us
         queues = {q.name: (q.workers, q.pending_workflow_tasks) for q in status.task_queues}
         assert queues["lonely"] == (0, 1)
         assert version.version == status.version

@@ -361,6 +361,7 @@ class WorkerStatus(_message.Message):
     ACTIVITIES_RUNNING_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
     CONNECTED_TIME_US_FIELD_NUMBER: _builtins.int
+    LAST_HEARD_TIME_US_FIELD_NUMBER: _builtins.int
     identity: _builtins.str
     build_id: _builtins.str
     sdk: _builtins.str
@@ -371,6 +372,10 @@ class WorkerStatus(_message.Message):
     activities_running: _builtins.int
     draining: _builtins.bool
     connected_time_us: _builtins.int
+    last_heard_time_us: _builtins.int
+    """When its last message came. A worker that has nothing to say sends none; one that
+    is gone is not listed.
+    """
     @_builtins.property
     def workflow_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -390,10 +395,11 @@ class WorkerStatus(_message.Message):
         activities_running: _builtins.int = ...,
         draining: _builtins.bool = ...,
         connected_time_us: _builtins.int = ...,
+        last_heard_time_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activities_running", b"activities_running", "activity_names", b"activity_names", "activity_slots", b"activity_slots", "build_id", b"build_id", "connected_time_us", b"connected_time_us", "draining", b"draining", "identity", b"identity", "sdk", b"sdk", "task_queue", b"task_queue", "workflow_task_slots", b"workflow_task_slots", "workflow_tasks_running", b"workflow_tasks_running", "workflow_types", b"workflow_types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activities_running", b"activities_running", "activity_names", b"activity_names", "activity_slots", b"activity_slots", "build_id", b"build_id", "connected_time_us", b"connected_time_us", "draining", b"draining", "identity", b"identity", "last_heard_time_us", b"last_heard_time_us", "sdk", b"sdk", "task_queue", b"task_queue", "workflow_task_slots", b"workflow_task_slots", "workflow_tasks_running", b"workflow_tasks_running", "workflow_types", b"workflow_types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,7 +13,9 @@ from sched_cli.tui.browser.widgets.common.painting import cells, fit, now_of, pa
 if TYPE_CHECKING:
     from sched_sdk._client.models import TaskQueueStatus, WorkerStatus
 
-_NUMBER, _CONNECTED, _BUILD = 11, 14, 12
+_NUMBER, _CONNECTED, _HEARD, _BUILD = 11, 14, 14, 12
+_WIDE = 99
+"""From how many columns on it is shown when a worker was last heard."""
 
 
 class QueueTable(LineList):
@@ -75,7 +77,7 @@ class WorkerTable(LineList):
 
     @staticmethod
     def _widths(width: int) -> tuple[int, int]:
-        room = width - 2 * _NUMBER - _CONNECTED - _BUILD - 2
+        room = width - 2 * _NUMBER - _CONNECTED - _BUILD - 2 - (_HEARD if width >= _WIDE else 0)
         queue = max(room // 3, 8)
         return queue, max(room - queue, 8)
 
@@ -83,16 +85,17 @@ class WorkerTable(LineList):
         queue, worker = self._widths(width)
         line = fit("QUEUE", queue) + fit("WORKER", worker) + fit("BUILD", _BUILD)
         line += fit("WF TASKS", _NUMBER, right=True) + fit("ACTIVITIES", _NUMBER, right=True)
-        return Text(line + fit("CONNECTED", _CONNECTED, right=True))
+        line += fit("CONNECTED", _CONNECTED, right=True)
+        return Text(line + (fit("LAST HEARD", _HEARD, right=True) if width >= _WIDE else ""))
 
     def line(self, index: int, width: int) -> Text:
-        palette, worker = palette_for(self), self._workers[index]
+        palette, now, worker = palette_for(self), now_of(self), self._workers[index]
         queue_width, worker_width = self._widths(width)
         tasks = f"{worker.workflow_tasks_running} of {worker.workflow_task_slots}"
         activities = f"{worker.activities_running} of {worker.activity_slots}"
         full = worker.activities_running >= worker.activity_slots > 0
-        since = ago(worker.connected_time, now_of(self)) if worker.connected_time else ""
-        return cells(
+        since = ago(worker.connected_time, now) if worker.connected_time else ""
+        line = cells(
             (fit(worker.task_queue, queue_width - 1) + " ", palette.text),
             (fit(worker.identity, worker_width - 1) + " ", palette.run),
             (fit(worker.build_id, _BUILD), palette.dim),
@@ -103,3 +106,7 @@ class WorkerTable(LineList):
                 palette.warn if worker.draining else palette.dim,
             ),
         )
+        if width >= _WIDE:
+            heard = ago(worker.last_heard_time, now) if worker.last_heard_time else ""
+            line.append(fit(heard, _HEARD, right=True), palette.dim)
+        return line
