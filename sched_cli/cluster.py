@@ -134,4 +134,6 @@ async def _completed(status: ClusterStatus) -> ClusterStatus:
         workers=leader.workers,
         task_queues=leader.task_queues,
         clock=clock,
+        commit_latency=leader.commit_latency,
+        dispatch_latency=leader.dispatch_latency,
     )

@@ -36,8 +36,10 @@ ResultT = TypeVar("ResultT")
 # An engine that is overloaded is not helped by being asked more often.
 _SHORTEST = timedelta(milliseconds=100)
 _ANSWER_S = 6.0
-# They change with every look, and say nothing that another field does not.
-_UNSTABLE = frozenset({"sentence", "clock"})
+# They change with every look, and what they tell is not what one waits for.
+_UNSTABLE = frozenset(
+    {"sentence", "clock", "commit_latency", "dispatch_latency", "last_heard_time"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from sched_sdk._client.models import (
     Event,
     HistoryOrigin,
     LastEvent,
+    LatencyTotal,
     PendingActivity,
     PendingTimer,
     PendingWorkflowTask,
@@ -242,7 +243,16 @@ def cluster_status_from_proto(
             cluster_time=optional_time(response.clock.cluster_time_us),
             advanced=timedelta(microseconds=response.clock.advanced_us),
         ),
+        commit_latency=_latency(response, "commit_latency"),
+        dispatch_latency=_latency(response, "dispatch_latency"),
     )
+
+
+def _latency(response: cluster_service_pb2.GetStatusResponse, field: str) -> LatencyTotal | None:
+    if not response.HasField(field):  # type: ignore[arg-type]  # one of two names
+        return None
+    told: cluster_service_pb2.LatencyTotal = getattr(response, field)
+    return LatencyTotal(count=told.count, total=timedelta(microseconds=told.total_us))
 
 
 def time_advance_from_proto(response: cluster_service_pb2.AdvanceTimeResponse) -> TimeAdvance:

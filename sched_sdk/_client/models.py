@@ -26,6 +26,7 @@ __all__ = [
     "EngineRole",
     "Event",
     "LastEvent",
+    "LatencyTotal",
     "PendingActivity",
     "PendingTimer",
     "PendingWorkflowTask",
@@ -315,6 +316,16 @@ class ClockStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyTotal:
+    """How often something was measured since the engine's process began, and how long
+    it took altogether. Between two looks, the mean is the difference of `total` by that
+    of `count`."""
+
+    count: int
+    total: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimeAdvance:
     """How far the clock of a dev server was moved."""
 
@@ -355,3 +366,7 @@ class ClusterStatus:
     workers: tuple[WorkerStatus, ...]
     task_queues: tuple[TaskQueueStatus, ...]
     clock: ClockStatus
+    commit_latency: LatencyTotal | None = None
+    """Of the leader: how long batches took to become durable."""
+    dispatch_latency: LatencyTotal | None = None
+    """Of the leader: how long what was to be sent to a worker waited for its stream."""

@@ -20,6 +20,11 @@ class Distribution:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
+    @property
+    def count(self) -> int:
+        """How many values there were."""
+        return sum(self.counts)
+
     def buckets(self) -> list[tuple[str, float]]:
         """Prometheus' form: for each upper bound, how many values are not above it."""
         running = 0

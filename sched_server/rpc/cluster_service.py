@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sched_server.clock import Clock
     from sched_server.engine import Engine
     from sched_server.host import EngineHost
+    from sched_server.observability.distribution import Distribution
     from sched_server.workers import WorkerSession
 
 API = "v1"
@@ -123,6 +124,8 @@ def _describe_leader(engine: Engine, findings: Findings, response: pb.GetStatusR
     response.clock.advanced_us = engine.group.clock.advanced_us
     response.workers.extend(_worker(session, engine.group.clock) for session in sessions)
     response.task_queues.extend(queues[name] for name in sorted(queues))
+    response.commit_latency.CopyFrom(_latency(engine.measures.commit_seconds))
+    response.dispatch_latency.CopyFrom(_latency(engine.measures.dispatch_seconds))
     status = engine.group.dispatcher.queue_status()
     response.queue.CopyFrom(
         pb.QueueStatus(
@@ -132,6 +135,10 @@ def _describe_leader(engine: Engine, findings: Findings, response: pb.GetStatusR
             warnings=status.warnings,
         )
     )
+
+
+def _latency(seconds: Distribution) -> pb.LatencyTotal:
+    return pb.LatencyTotal(count=seconds.count, total_us=int(seconds.total * 1_000_000))
 
 
 def _worker(session: WorkerSession, clock: Clock) -> pb.WorkerStatus:

@@ -318,6 +318,10 @@ async def test_the_engine_says_what_it_is() -> None:
         assert heard_us <= status.clock.cluster_time_us
         await worker.answer(task)
         later = await remote.cluster.GetStatus(cluster_service_pb2.GetStatusRequest())
+        for latency in (later.commit_latency, later.dispatch_latency):
+            assert latency.count > 0
+            assert latency.total_us > 0
+        assert later.commit_latency.count > status.commit_latency.count
         assert heard_us < later.workers[0].last_heard_time_us <= later.clock.cluster_time_us
         queues = {q.name: (q.workers, q.pending_workflow_tasks) for q in status.task_queues}
         assert queues["lonely"] == (0, 1)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esched/v1/cluster_service.proto\x12\x08sched.v1\"\x13\n\x11GetVersionRequest\"B\n\x12GetVersionResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03\x61pi\x18\x02 \x01(\t\x12\x0e\n\x06python\x18\x03 \x01(\t\"\x12\n\x10GetStatusRequest\"\x8e\x04\n\x11GetStatusResponse\x12.\n\x04role\x18\x01 \x01(\x0e\x32 .sched.v1.GetStatusResponse.Role\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\r\n\x05store\x18\x04 \x01(\t\x12\x17\n\x0fstarted_time_us\x18\x05 \x01(\x03\x12\x16\n\x0eopen_workflows\x18\x06 \x01(\x03\x12\'\n\x07workers\x18\x07 \x03(\x0b\x32\x16.sched.v1.WorkerStatus\x12.\n\x0btask_queues\x18\x08 \x03(\x0b\x32\x19.sched.v1.TaskQueueStatus\x12\x16\n\x0eleader_address\x18\t \x01(\t\x12)\n\x08standbys\x18\n \x03(\x0b\x32\x17.sched.v1.StandbyStatus\x12$\n\x05queue\x18\x0b \x01(\x0b\x32\x15.sched.v1.QueueStatus\x12+\n\x0cstore_status\x18\x0c \x01(\x0b\x32\x15.sched.v1.StoreStatus\x12$\n\x05\x63lock\x18\r \x01(\x0b\x32\x15.sched.v1.ClockStatus\"T\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_LEADER\x10\x01\x12\x10\n\x0cROLE_STANDBY\x10\x02\x12\x13\n\x0fROLE_RECOVERING\x10\x03\"T\n\x0b\x43lockStatus\x12\x17\n\x0fmachine_time_us\x18\x01 \x01(\x03\x12\x17\n\x0f\x63luster_time_us\x18\x02 \x01(\x03\x12\x13\n\x0b\x61\x64vanced_us\x18\x03 \x01(\x03\"=\n\x12\x41\x64vanceTimeRequest\x12\x12\n\nadvance_us\x18\x01 \x01(\x03\x12\x13\n\x0bpatience_us\x18\x02 \x01(\x03\"\xac\x01\n\x13\x41\x64vanceTimeResponse\x12\x13\n\x0b\x61\x64vanced_us\x18\x01 \x01(\x03\x12\x14\n\x0ctimers_fired\x18\x02 \x01(\x03\x12\x19\n\x11workflows_touched\x18\x03 \x01(\x03\x12\x14\n\x0cworkflow_ids\x18\x04 \x03(\t\x12\x17\n\x0f\x63luster_time_us\x18\x05 \x01(\x03\x12\x0c\n\x04\x64one\x18\x06 \x01(\x08\x12\x12\n\nstopped_by\x18\x07 \x01(\t\"F\n\x0bStoreStatus\x12\x11\n\tconnected\x18\x01 \x01(\x08\x12\x12\n\nlast_error\x18\x02 \x01(\t\x12\x10\n\x08warnings\x18\x03 \x03(\t\"7\n\rStandbyStatus\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x15\n\rsince_time_us\x18\x02 \x01(\x03\"[\n\x0bQueueStatus\x12\x13\n\x0b\x64\x65scription\x18\x01 \x01(\t\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\x12\n\nlast_error\x18\x03 \x01(\t\x12\x10\n\x08warnings\x18\x04 \x03(\t\"\xbd\x02\n\x0cWorkerStatus\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x10\n\x08\x62uild_id\x18\x02 \x01(\t\x12\x0b\n\x03sdk\x18\x03 \x01(\t\x12\x12\n\ntask_queue\x18\x04 \x01(\t\x12\x16\n\x0eworkflow_types\x18\x05 \x03(\t\x12\x16\n\x0e\x61\x63tivity_names\x18\x06 \x03(\t\x12\x1b\n\x13workflow_task_slots\x18\x07 \x01(\r\x12\x1e\n\x16workflow_tasks_running\x18\x08 \x01(\r\x12\x16\n\x0e\x61\x63tivity_slots\x18\t \x01(\r\x12\x1a\n\x12\x61\x63tivities_running\x18\n \x01(\r\x12\x10\n\x08\x64raining\x18\x0b \x01(\x08\x12\x19\n\x11\x63onnected_time_us\x18\x0c \x01(\x03\x12\x1a\n\x12last_heard_time_us\x18\r \x01(\x03\"p\n\x0fTaskQueueStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07workers\x18\x02 \x01(\r\x12\x1e\n\x16pending_workflow_tasks\x18\x03 \x01(\x03\x12\x1e\n\x16pending_activity_tasks\x18\x04 \x01(\x03\x32\xed\x01\n\x0e\x43lusterService\x12\x44\n\tGetStatus\x12\x1a.sched.v1.GetStatusRequest\x1a\x1b.sched.v1.GetStatusResponse\x12G\n\nGetVersion\x12\x1b.sched.v1.GetVersionRequest\x1a\x1c.sched.v1.GetVersionResponse\x12L\n\x0b\x41\x64vanceTime\x12\x1c.sched.v1.AdvanceTimeRequest\x1a\x1d.sched.v1.AdvanceTimeResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esched/v1/cluster_service.proto\x12\x08sched.v1\"\x13\n\x11GetVersionRequest\"B\n\x12GetVersionResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03\x61pi\x18\x02 \x01(\t\x12\x0e\n\x06python\x18\x03 \x01(\t\"\x12\n\x10GetStatusRequest\"\xf0\x04\n\x11GetStatusResponse\x12.\n\x04role\x18\x01 \x01(\x0e\x32 .sched.v1.GetStatusResponse.Role\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\r\n\x05store\x18\x04 \x01(\t\x12\x17\n\x0fstarted_time_us\x18\x05 \x01(\x03\x12\x16\n\x0eopen_workflows\x18\x06 \x01(\x03\x12\'\n\x07workers\x18\x07 \x03(\x0b\x32\x16.sched.v1.WorkerStatus\x12.\n\x0btask_queues\x18\x08 \x03(\x0b\x32\x19.sched.v1.TaskQueueStatus\x12\x16\n\x0eleader_address\x18\t \x01(\t\x12)\n\x08standbys\x18\n \x03(\x0b\x32\x17.sched.v1.StandbyStatus\x12$\n\x05queue\x18\x0b \x01(\x0b\x32\x15.sched.v1.QueueStatus\x12+\n\x0cstore_status\x18\x0c \x01(\x0b\x32\x15.sched.v1.StoreStatus\x12$\n\x05\x63lock\x18\r \x01(\x0b\x32\x15.sched.v1.ClockStatus\x12.\n\x0e\x63ommit_latency\x18\x0e \x01(\x0b\x32\x16.sched.v1.LatencyTotal\x12\x30\n\x10\x64ispatch_latency\x18\x0f \x01(\x0b\x32\x16.sched.v1.LatencyTotal\"T\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_LEADER\x10\x01\x12\x10\n\x0cROLE_STANDBY\x10\x02\x12\x13\n\x0fROLE_RECOVERING\x10\x03\"/\n\x0cLatencyTotal\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x10\n\x08total_us\x18\x02 \x01(\x03\"T\n\x0b\x43lockStatus\x12\x17\n\x0fmachine_time_us\x18\x01 \x01(\x03\x12\x17\n\x0f\x63luster_time_us\x18\x02 \x01(\x03\x12\x13\n\x0b\x61\x64vanced_us\x18\x03 \x01(\x03\"=\n\x12\x41\x64vanceTimeRequest\x12\x12\n\nadvance_us\x18\x01 \x01(\x03\x12\x13\n\x0bpatience_us\x18\x02 \x01(\x03\"\xac\x01\n\x13\x41\x64vanceTimeResponse\x12\x13\n\x0b\x61\x64vanced_us\x18\x01 \x01(\x03\x12\x14\n\x0ctimers_fired\x18\x02 \x01(\x03\x12\x19\n\x11workflows_touched\x18\x03 \x01(\x03\x12\x14\n\x0cworkflow_ids\x18\x04 \x03(\t\x12\x17\n\x0f\x63luster_time_us\x18\x05 \x01(\x03\x12\x0c\n\x04\x64one\x18\x06 \x01(\x08\x12\x12\n\nstopped_by\x18\x07 \x01(\t\"F\n\x0bStoreStatus\x12\x11\n\tconnected\x18\x01 \x01(\x08\x12\x12\n\nlast_error\x18\x02 \x01(\t\x12\x10\n\x08warnings\x18\x03 \x03(\t\"7\n\rStandbyStatus\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x15\n\rsince_time_us\x18\x02 \x01(\x03\"[\n\x0bQueueStatus\x12\x13\n\x0b\x64\x65scription\x18\x01 \x01(\t\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\x12\n\nlast_error\x18\x03 \x01(\t\x12\x10\n\x08warnings\x18\x04 \x03(\t\"\xbd\x02\n\x0cWorkerStatus\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x10\n\x08\x62uild_id\x18\x02 \x01(\t\x12\x0b\n\x03sdk\x18\x03 \x01(\t\x12\x12\n\ntask_queue\x18\x04 \x01(\t\x12\x16\n\x0eworkflow_types\x18\x05 \x03(\t\x12\x16\n\x0e\x61\x63tivity_names\x18\x06 \x03(\t\x12\x1b\n\x13workflow_task_slots\x18\x07 \x01(\r\x12\x1e\n\x16workflow_tasks_running\x18\x08 \x01(\r\x12\x16\n\x0e\x61\x63tivity_slots\x18\t \x01(\r\x12\x1a\n\x12\x61\x63tivities_running\x18\n \x01(\r\x12\x10\n\x08\x64raining\x18\x0b \x01(\x08\x12\x19\n\x11\x63onnected_time_us\x18\x0c \x01(\x03\x12\x1a\n\x12last_heard_time_us\x18\r \x01(\x03\"p\n\x0fTaskQueueStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07workers\x18\x02 \x01(\r\x12\x1e\n\x16pending_workflow_tasks\x18\x03 \x01(\x03\x12\x1e\n\x16pending_activity_tasks\x18\x04 \x01(\x03\x32\xed\x01\n\x0e\x43lusterService\x12\x44\n\tGetStatus\x12\x1a.sched.v1.GetStatusRequest\x1a\x1b.sched.v1.GetStatusResponse\x12G\n\nGetVersion\x12\x1b.sched.v1.GetVersionRequest\x1a\x1c.sched.v1.GetVersionResponse\x12L\n\x0b\x41\x64vanceTime\x12\x1c.sched.v1.AdvanceTimeRequest\x1a\x1d.sched.v1.AdvanceTimeResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,25 +38,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSREQUEST']._serialized_start=133
   _globals['_GETSTATUSREQUEST']._serialized_end=151
   _globals['_GETSTATUSRESPONSE']._serialized_start=154
-  _globals['_GETSTATUSRESPONSE']._serialized_end=680
-  _globals['_GETSTATUSRESPONSE_ROLE']._serialized_start=596
-  _globals['_GETSTATUSRESPONSE_ROLE']._serialized_end=680
-  _globals['_CLOCKSTATUS']._serialized_start=682
-  _globals['_CLOCKSTATUS']._serialized_end=766
-  _globals['_ADVANCETIMEREQUEST']._serialized_start=768
-  _globals['_ADVANCETIMEREQUEST']._serialized_end=829
-  _globals['_ADVANCETIMERESPONSE']._serialized_start=832
-  _globals['_ADVANCETIMERESPONSE']._serialized_end=1004
-  _globals['_STORESTATUS']._serialized_start=1006
-  _globals['_STORESTATUS']._serialized_end=1076
-  _globals['_STANDBYSTATUS']._serialized_start=1078
-  _globals['_STANDBYSTATUS']._serialized_end=1133
-  _globals['_QUEUESTATUS']._serialized_start=1135
-  _globals['_QUEUESTATUS']._serialized_end=1226
-  _globals['_WORKERSTATUS']._serialized_start=1229
-  _globals['_WORKERSTATUS']._serialized_end=1546
-  _globals['_TASKQUEUESTATUS']._serialized_start=1548
-  _globals['_TASKQUEUESTATUS']._serialized_end=1660
-  _globals['_CLUSTERSERVICE']._serialized_start=1663
-  _globals['_CLUSTERSERVICE']._serialized_end=1900
+  _globals['_GETSTATUSRESPONSE']._serialized_end=778
+  _globals['_GETSTATUSRESPONSE_ROLE']._serialized_start=694
+  _globals['_GETSTATUSRESPONSE_ROLE']._serialized_end=778
+  _globals['_LATENCYTOTAL']._serialized_start=780
+  _globals['_LATENCYTOTAL']._serialized_end=827
+  _globals['_CLOCKSTATUS']._serialized_start=829
+  _globals['_CLOCKSTATUS']._serialized_end=913
+  _globals['_ADVANCETIMEREQUEST']._serialized_start=915
+  _globals['_ADVANCETIMEREQUEST']._serialized_end=976
+  _globals['_ADVANCETIMERESPONSE']._serialized_start=979
+  _globals['_ADVANCETIMERESPONSE']._serialized_end=1151
+  _globals['_STORESTATUS']._serialized_start=1153
+  _globals['_STORESTATUS']._serialized_end=1223
+  _globals['_STANDBYSTATUS']._serialized_start=1225
+  _globals['_STANDBYSTATUS']._serialized_end=1280
+  _globals['_QUEUESTATUS']._serialized_start=1282
+  _globals['_QUEUESTATUS']._serialized_end=1373
+  _globals['_WORKERSTATUS']._serialized_start=1376
+  _globals['_WORKERSTATUS']._serialized_end=1693
+  _globals['_TASKQUEUESTATUS']._serialized_start=1695
+  _globals['_TASKQUEUESTATUS']._serialized_end=1807
+  _globals['_CLUSTERSERVICE']._serialized_start=1810
+  _globals['_CLUSTERSERVICE']._serialized_end=2047
 # @@protoc_insertion_point(module_scope)

@@ -109,6 +109,8 @@ class GetStatusResponse(_message.Message):
     QUEUE_FIELD_NUMBER: _builtins.int
     STORE_STATUS_FIELD_NUMBER: _builtins.int
     CLOCK_FIELD_NUMBER: _builtins.int
+    COMMIT_LATENCY_FIELD_NUMBER: _builtins.int
+    DISPATCH_LATENCY_FIELD_NUMBER: _builtins.int
     role: Global___GetStatusResponse.Role.ValueType
     epoch: _builtins.int
     version: _builtins.str
@@ -132,6 +134,14 @@ class GetStatusResponse(_message.Message):
     def store_status(self) -> Global___StoreStatus: ...
     @_builtins.property
     def clock(self) -> Global___ClockStatus: ...
+    @_builtins.property
+    def commit_latency(self) -> Global___LatencyTotal:
+        """Of the leader: how long batches took to become durable."""
+
+    @_builtins.property
+    def dispatch_latency(self) -> Global___LatencyTotal:
+        """Of the leader: how long what was to be sent to a worker waited for its stream."""
+
     def __init__(
         self,
         *,
@@ -148,14 +158,41 @@ class GetStatusResponse(_message.Message):
         queue: Global___QueueStatus | None = ...,
         store_status: Global___StoreStatus | None = ...,
         clock: Global___ClockStatus | None = ...,
+        commit_latency: Global___LatencyTotal | None = ...,
+        dispatch_latency: Global___LatencyTotal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "queue", b"queue", "store_status", b"store_status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "commit_latency", b"commit_latency", "dispatch_latency", b"dispatch_latency", "queue", b"queue", "store_status", b"store_status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "epoch", b"epoch", "leader_address", b"leader_address", "open_workflows", b"open_workflows", "queue", b"queue", "role", b"role", "standbys", b"standbys", "started_time_us", b"started_time_us", "store", b"store", "store_status", b"store_status", "task_queues", b"task_queues", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "commit_latency", b"commit_latency", "dispatch_latency", b"dispatch_latency", "epoch", b"epoch", "leader_address", b"leader_address", "open_workflows", b"open_workflows", "queue", b"queue", "role", b"role", "standbys", b"standbys", "started_time_us", b"started_time_us", "store", b"store", "store_status", b"store_status", "task_queues", b"task_queues", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class LatencyTotal(_message.Message):
+    """Since the engine's process began; what came between two looks is their difference."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    TOTAL_US_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    total_us: _builtins.int
+    """Of all of them together."""
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        total_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "total_us", b"total_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LatencyTotal: _TypeAlias = LatencyTotal  # noqa: Y015
 
 @_typing.final
 class ClockStatus(_message.Message):

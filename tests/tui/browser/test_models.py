@@ -17,7 +17,7 @@ from sched_cli.tui.browser.model.run_list import SORTS, RunList, key_of
 from sched_cli.tui.browser.model.statuses import STATUSES
 from sched_cli.tui.browser.model.timeline import Timeline
 from sched_cli.tui.browser.palette import DARK, LIGHT, Palette
-from sched_sdk._client.models import Event, WorkflowCount, WorkflowStatus
+from sched_sdk._client.models import Event, LatencyTotal, WorkflowCount, WorkflowStatus
 from tests.tui.browser.recording import recorded
 
 if TYPE_CHECKING:
@@ -215,10 +215,23 @@ async def test_rates_are_the_growth_between_looks() -> None:
     rates, status = Rates(), await RECORDED.cluster_status()
     for second, (total, running) in enumerate([(100, 10), (150, 30), (150, 20)]):
         count = WorkflowCount(total=total, by_status={WorkflowStatus.RUNNING: running})
-        rates.take(NOW + timedelta(seconds=2 * second), status, count, 1.0)
+        rates.take(NOW + timedelta(seconds=2 * second), status, count)
     assert rates.per_second("started") == [25.0, 0.0]
     assert rates.per_second("closed") == [15.0, 5.0]
     assert rates.values("open") == [10.0, 30.0, 20.0]
+
+
+async def test_latencies_are_the_mean_of_what_came_between_looks() -> None:
+    rates, status = Rates(), await RECORDED.cluster_status()
+    count = WorkflowCount(total=1, by_status={})
+    # A busy second, an idle one, an engine that does not say, and another engine twice.
+    looks = [(10, 5), (30, 45), (30, 45), None, (4, 9), (2, 1)]
+    for second, look in enumerate(looks):
+        total = look and LatencyTotal(count=look[0], total=timedelta(milliseconds=look[1]))
+        told = dataclasses.replace(status, commit_latency=total)
+        rates.take(NOW + timedelta(seconds=second), told, count)
+    assert rates.mean_ms("commit") == [2.0, 0.0, 0.0, 0.0, 0.0]
+    assert rates.mean_ms("dispatch") == [0.0] * 5
 
 
 def luminance(colour: str) -> float:

@@ -11,7 +11,7 @@ import pytest
 
 from sched_cli.tui.browser.app import Browser
 from sched_cli.tui.browser.screens.cluster import ClusterScreen
-from sched_sdk._client.models import WorkflowCount, WorkflowStatus
+from sched_sdk._client.models import LatencyTotal, WorkflowCount, WorkflowStatus
 from tests.tui.browser.driving import assert_picture, browsing_recorded, shows
 from tests.tui.browser.recording import RecordedClient, recorded
 
@@ -49,6 +49,9 @@ async def test_one_workflow(size: tuple[int, int], tab: str, steps: int, light: 
         await assert_picture(pilot, f"tui-{tab}-{name_of(size)}")
 
 
+_SECONDS = 120
+
+
 class BusyClient(RecordedClient):
     """The same cluster, with more to do."""
 
@@ -60,11 +63,29 @@ class BusyClient(RecordedClient):
         running = 40 + second % 30
         return WorkflowCount(total=self.started, by_status={WorkflowStatus.RUNNING: running})
 
+    async def status_at(self, second: int) -> ClusterStatus:
+        """Latencies that rise with the starts, and now and then a slow disk."""
+        total = LatencyTotal(count=0, total=timedelta(0))
+        totals = [total, total]
+        for before in range(second + 1):
+            swing = 1 + math.sin(before / 9)
+            for index, mean_us in enumerate((210 + 90 * swing + 900 * (before % 41 == 40), 70)):
+                totals[index] = LatencyTotal(
+                    count=totals[index].count + 40,
+                    total=totals[index].total + 40 * timedelta(microseconds=mean_us * swing**index),
+                )
+        return dataclasses.replace(
+            await super().cluster_status(),
+            open_workflows=69,
+            commit_latency=totals[0],
+            dispatch_latency=totals[1],
+        )
+
     async def count_workflows(self, **filters: Any) -> WorkflowCount:
         return WorkflowCount(total=self.started, by_status={WorkflowStatus.RUNNING: 69})
 
     async def cluster_status(self) -> ClusterStatus:
-        return dataclasses.replace(await super().cluster_status(), open_workflows=69)
+        return await self.status_at(_SECONDS - 1)
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=name_of)
@@ -76,10 +97,9 @@ async def test_cluster(size: tuple[int, int]) -> None:
         assert isinstance(screen, ClusterScreen)
         await shows(pilot, "LEADER")
         screen.rates.samples.clear()
-        status = await client.cluster_status()
-        for second in range(120):
-            time = client.now - timedelta(seconds=119 - second)
-            screen.rates.take(time, status, client.count_at(second), 1 + second % 3)
+        for second in range(_SECONDS):
+            time = client.now - timedelta(seconds=_SECONDS - 1 - second)
+            screen.rates.take(time, await client.status_at(second), client.count_at(second))
         await assert_picture(pilot, f"tui-cluster-{name_of(size)}")
 
 

@@ -26,7 +26,7 @@ class ClusterScreen(BrowserScreen):
 
     keys: ClassVar[Sequence[KeyHelp]] = [("Cluster", (("tab", "between queues and workers"),))]
     DEFAULT_CSS = """
-    ClusterScreen #queue-part { height: auto; max-height: 9; margin-top: 1; padding: 0 1; }
+    ClusterScreen #queue-part { height: auto; max-height: 20%; margin-top: 1; padding: 0 1; }
     ClusterScreen #worker-part { height: 1fr; margin-top: 1; padding: 0 1; }
     """
 
@@ -46,11 +46,9 @@ class ClusterScreen(BrowserScreen):
         self.in_rounds(self._read, _EVERY_S)
 
     async def _read(self) -> None:
-        begun = self.browser.now()
         status = await self.link.ask(lambda client: client.cluster_status())
-        answered_ms = (self.browser.now() - begun).total_seconds() * 1000
         count = await self.link.ask(lambda client: client.count_workflows())
-        self.rates.take(self.browser.now(), status, count, answered_ms)
+        self.rates.take(self.browser.now(), status, count)
         self.query_one(EngineFacts).show(status)
         self.query_one(RatesChart).refresh()
         self.query_one(QueueTable).show(status.task_queues)
