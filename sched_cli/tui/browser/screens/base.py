@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer
 from textual.worker import Worker
 
 from sched_cli.tui.browser.enduring import Enduring, begin_work
 from sched_cli.tui.browser.link import Link, LinkLostError
 from sched_cli.tui.browser.widgets.common.banner import Banner
+from sched_cli.tui.browser.widgets.common.key_line import KeyLine
 from sched_cli.tui.browser.widgets.common.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class BrowserScreen(Enduring, Screen[None]):
         yield TopBar(self._here)
         yield Banner(markup=False)
         yield from self.body()
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def body(self) -> Iterable[Widget]:
         """What the screen is for."""
