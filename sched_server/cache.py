@@ -39,6 +39,8 @@ class ExecutionCache:
         self._open_by_workflow_id: dict[str, Execution] = {}
         self._alive: weakref.WeakValueDictionary[int, Execution] = weakref.WeakValueDictionary()
         """Every run in memory that is not dropped, in the cache or not any more."""
+        self._held: dict[int, Execution] = {}
+        """Runs that were dropped while a worker had their task, until they are read."""
         self._loading: dict[int, asyncio.Future[Execution | None]] = {}
 
     def __len__(self) -> int:
@@ -85,7 +87,11 @@ class ExecutionCache:
         return [execution for execution in self._by_key.values() if not execution.settled]
 
     def drop(self, execution: Execution) -> None:
-        """Forget it, even if somebody still has it: the rows have the truth."""
+        """Forget it, even if somebody still has it: the rows have the truth. Except for
+        the worker that has its task, which is in no row; unless it lets go of it before,
+        the next object of the run has it as its holder."""
+        if execution.holder is not None:
+            self._held[execution.run_key] = execution
         if self._alive.get(execution.run_key) is execution:
             del self._alive[execution.run_key]
         self._remove(execution)
@@ -134,8 +140,16 @@ class ExecutionCache:
             return None
         self._measures.cache_misses += 1
         execution = await fold(self._store, row)
+        self._pass_holder_on(execution)
         self.add(execution)
         return execution
+
+    def _pass_holder_on(self, execution: Execution) -> None:
+        dropped = self._held.pop(execution.run_key, None)
+        if dropped is not None and dropped.holder is not None:
+            holder, dropped.holder = dropped.holder, None
+            execution.holder = holder
+            holder.session.held[holder.dispatch] = execution
 
 
 async def fold(store: Store, row: RunRow) -> Execution:

@@ -383,8 +383,8 @@ class ShardGroup:
         waiting = [x for x in (execution.in_flight, execution.pending) if x is not None]
         execution.dropped = True
         execution.in_flight = execution.pending = None
-        self.dispatcher.let_go(execution)
         self.dispatcher.forget_cached(execution.run_key)
+        # A worker that has its task goes on with it, in the slot that it has.
         self.cache.drop(execution)
         for pending in waiting:
             for callback in pending.callbacks:

@@ -94,6 +94,7 @@ class Revivals:
                 if execution is None:
                     return None
                 if execution.state.status is not Status.RUNNING:
+                    group.dispatcher.let_go(execution)
                     if closing and group.tracing is not None:
                         group.tracing.closed(execution.state)
                     return None

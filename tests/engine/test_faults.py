@@ -111,6 +111,43 @@ async def test_a_segment_that_was_not_written_is_asked_for_again(fault: object) 
         assert (await engine.history()).count("WorkflowCompleted") == 1
 
 
+async def test_a_worker_goes_on_in_its_slot_when_what_it_asked_for_was_not_written(
+    fault: object,
+) -> None:
+    async with running() as engine:
+        worker = engine.worker(workflow_task_slots=1)
+        await engine.start("first")
+        task = await worker.task()
+        await engine.start("next")
+        segment = worker.segment(task, step(1), more=True)
+        engine.store.faults.append(fault)  # type: ignore[arg-type]
+        assert (await worker.answer_with(segment)).outcome == RETRY
+        await engine.quiet()
+
+        ack = await worker.answer_with(segment)
+        await engine.quiet()
+
+        assert ack.outcome == ACCEPTED
+        assert worker.tasks.empty(), "its only slot is taken"
+        assert (await worker.answer(task, complete(), base=ack.base)).outcome == ACCEPTED
+        assert (await worker.task()).workflow_id == "next"
+
+
+async def test_a_worker_that_left_while_its_run_was_read_anew_has_nothing_any_more() -> None:
+    async with running() as engine:
+        worker = engine.worker()
+        await engine.start()
+        segment = worker.segment(await worker.task(), step(1), more=True)
+        engine.store.faults.append(unavailable)
+        engine.store.reads_fail = 1
+        assert (await worker.answer_with(segment)).outcome == RETRY
+        worker.disconnect()
+
+        again = await engine.worker().task()
+
+        assert event_names(again.events)[0] == "WorkflowStarted"
+
+
 async def test_an_activity_whose_assignment_was_not_written_is_offered_again(
     fault: object,
 ) -> None:

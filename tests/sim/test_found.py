@@ -37,6 +37,14 @@ FOUND = {
         ),
         faults=(Fault(at_s=0.0, kind="database slow", length_s=2.0),),
     ),
+    # Each failed commit let go of a task that its worker went on with, and so the worker
+    # got another one.
+    "a worker has no more tasks than slots, whatever fails": Plan(
+        seed=1,
+        slots=1,
+        jobs=several(30, "steps", 8),
+        rates=Rates(failing_commits=0.4),
+    ),
     # The second met the copy of the first, and was refused.
     "a reset is sent twice at once": Plan(
         seed=3,
