@@ -99,7 +99,8 @@ BUGS_OF_COPIES = (
     Mutant(
         "a query is answered while a step's outcome is on its way",
         _DRIVER,
-        " or self._segment is not None or self._commands:\n            return\n",
+        " or self._segment is not None or self._commands:\n            return\n"
+        "        if self._handed:\n            return\n",
         " or self._commands:\n            return\n",
     ),
     Mutant(
@@ -109,10 +110,10 @@ BUGS_OF_COPIES = (
         "            question.must_see = 0\n",
     ),
     Mutant(
-        "a query may change what it is asked about",
+        "a query that changes something in silence is answered",
         _QUERIES,
-        "    outer, journal.refusal = journal.refusal, _REFUSAL\n",
-        "    outer = journal.refusal\n",
+        " or isinstance(problem, _RefusedError) or _state_of(instance) != before:\n",
+        " or isinstance(problem, _RefusedError):\n",
     ),
     Mutant(
         "what a query has touched stays in memory",

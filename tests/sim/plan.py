@@ -21,6 +21,8 @@ CALM_AT_S = 12.0
 
 # At most so long an activity has a slot, with all of its attempts.
 _ACTIVITY_S = 8.0
+# Who asks must ask in the right moment, so these are drawn more often.
+_OFTEN = ("tells", "tells")
 _MATTER = frozenset(("signal", "cancel", "terminate", "elsewhere"))
 
 
@@ -125,11 +127,15 @@ _STORMS = (
 def draw(seed: int) -> Plan:
     chance = random.Random(f"{seed}/topology")
     quiet = chance.random() < 0.05
+    # Most runs are ended while they begin.
+    hasty = chance.random() < 0.05
     # Everybody waits for the same slot.
-    tight = chance.random() < 0.15
+    tight = hasty or chance.random() < 0.1
     engines = chance.choice((1, 2, 3))
     workers = chance.choice((1, 2, 3, 4))
     clients = chance.choice((1, 2, 3))
+    versions = chance.choice(("", "", "", "", "patch", "deprecate"))
+    jobs_chance = random.Random(f"{seed}/jobs")
     plan = Plan(
         seed=seed,
         engines=engines,
@@ -142,13 +148,14 @@ def draw(seed: int) -> Plan:
         batch=chance.choice((1, 3, 256)),
         queue_window=chance.choice((1, 3, 10_000)),
         drift=chance.choice((0.0, 0.001, 0.02)),
-        versions=chance.choice(("", "", "", "", "patch", "deprecate")),
+        versions=versions,
         rates=Rates() if quiet else _rates(random.Random(f"{seed}/rates")),
-        jobs=_jobs(random.Random(f"{seed}/jobs"), clients),
+        jobs=_hasty_jobs(jobs_chance) if hasty else _jobs(jobs_chance, clients, versions),
     )
-    if quiet:
-        return plan
-    return _with_faults(plan, random.Random(f"{seed}/faults"))
+    if hasty:  # and nothing else, which would wake those that nobody thinks of
+        slow = Fault(at_s=0.0, kind="database slow", length_s=2.0)
+        return msgspec.structs.replace(plan, faults=(slow,), rates=Rates())
+    return plan if quiet else _with_faults(plan, random.Random(f"{seed}/faults"))
 
 
 def _rates(chance: random.Random) -> Rates:
@@ -169,12 +176,34 @@ def _rates(chance: random.Random) -> Rates:
     )
 
 
-def _jobs(chance: random.Random, clients: int) -> tuple[Job, ...]:
+def _hasty_jobs(chance: random.Random) -> tuple[Job, ...]:
+    """One after the other is ended, about when its turn has come and what it asked for
+    is being committed; the last of them wait for that."""
+    count, pause_s = chance.choice((30, 60)), chance.choice((0.007, 0.013, 0.025))
+    names = chance.choices(("fan_out", "fan_out", "queued_and_left"), k=count)
+    return tuple(
+        Job(
+            number=number,
+            workflow=name,
+            n=chance.choice((1, 2, 3)),
+            client=0,
+            at_s=0.0,
+            acts=(Act(kind="terminate", after_s=round(0.05 + pause_s * number, 3)),)
+            if number < count - 3
+            else (),
+        )
+        for number, name in enumerate(names)
+    )
+
+
+def _jobs(chance: random.Random, clients: int, versions: str) -> tuple[Job, ...]:
     count = chance.choice((3, 8, 20, 50))
-    names = list(BY_NAME)
+    names = [*BY_NAME, *_OFTEN]
     # Some seeds have workflows of a few shapes only, and so more of each.
     if chance.random() < 0.5:
         names = chance.sample(names, chance.choice((1, 3)))
+    if versions:
+        names += ["versioned"] * len(names)
     return tuple(
         _with_looks(chance, _with_copies(chance, draw_job(chance, number, name, clients)))
         for number, name in enumerate(chance.choices(names, k=count))
@@ -251,9 +280,13 @@ def _with_looks(chance: random.Random, job: Job) -> Job:
     """Clients ask, and some runs have a time limit that they may not keep."""
     kinds = ["stack"] if chance.random() < 0.2 else []
     if job.workflow == "tells":
-        kinds += chance.choices(("query", "query", "meddle"), k=chance.randrange(1, 4))
+        kinds += chance.choices(("query", "query", "meddle"), k=chance.randrange(2, 6))
     acts = [
-        Act(kind=kind, after_s=round(chance.uniform(0, chance.choice((1.0, 10.0))), 3))
+        Act(
+            kind=kind,
+            after_s=round(chance.uniform(0, chance.choice((0.3, 2.0, 10.0))), 3),
+            value=chance.randrange(2),
+        )
         for kind in kinds
     ]
     timeout_s = job.execution_timeout_s

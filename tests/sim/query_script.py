@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 Handle = Any
 
 _PAUSE_S = 0.3
-_TIMES = 3
+# Between questions: also while a step's outcome is on its way.
+_PAUSES_S = (0.003, 0.02, 0.06, 0.3, 0.3)
+_MEDDLERS = ("meddles", "meddles in silence")
 _FOR_NOW = ("no worker answered", "starts later")
 
 
@@ -29,7 +31,7 @@ async def query(world: World, client: Client, handle: Handle, job: Job, act: Act
     """Each answer knows what was durable when the question was put, and what the
     answer before it knew."""
     before: set[str] = set()
-    for _ in range(_TIMES):
+    for pause_s in _PAUSES_S:
         run = world.checkers.truth.by_run_id[handle.run_id]
         signals = {f"g{value}" for value in run.signals}
         told = set(await _ask(world, handle, job, "known") or ())
@@ -39,12 +41,12 @@ async def query(world: World, client: Client, handle: Handle, job: Job, act: Act
         if missing := (before | signals) - told:
             world.wrong("clients", f"{run}: an answer does not know {missing}, but {told}")
         before = told
-        await asyncio.sleep(_PAUSE_S)
+        await asyncio.sleep(pause_s)
 
 
 async def meddle(world: World, client: Client, handle: Handle, job: Job, act: Act) -> None:
     """A handler that would change something is refused, and has changed nothing."""
-    answer = await _ask(world, handle, job, "meddles")
+    answer = await _ask(world, handle, job, _MEDDLERS[act.value % len(_MEDDLERS)])
     if answer is not None:
         world.wrong("clients", f"{job.workflow_id}: a query was allowed to meddle")
 

@@ -89,7 +89,7 @@ EXPECTED: dict[str, Any] = {
     "worn_out": lambda job, run: ("COMPLETED", job.n),
     "tells": lambda job, run: (
         "COMPLETED",
-        [fact for i in range(job.n) for fact in (f"a{i}", f"s{i}")],
+        [fact for i in range(job.n) for fact in (f"a{i}", f"s{2 * i}", f"s{2 * i + 1}")],
     ),
     "queued_and_left": lambda job, run: ("COMPLETED", "left"),
 }

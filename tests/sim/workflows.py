@@ -336,6 +336,12 @@ async def tells(ctx: WorkflowContext, n: int) -> list[str]:
         ctx.queue_activity(double, 1)
         return "not reached"
 
+    @ctx.query("meddles in silence")
+    def meddle_in_silence() -> str:
+        known.append("m1")
+        ctx.set_details("changed by a query")
+        return "not told"
+
     @ctx.on_signal("item")
     def keep(value: int) -> None:
         known.append(f"g{value}")
@@ -344,9 +350,10 @@ async def tells(ctx: WorkflowContext, n: int) -> list[str]:
         ctx.set_details(f"at {i}")
         await ctx.queue_activity(double, i)
         known.append(f"a{i}")
-        name, _ = await ctx.step(step_triple, ctx.info.run_id, f"s{i}", i, "")
-        known.append(name)
-        await ctx.sleep(0.3)
+        for k in (2 * i, 2 * i + 1):
+            name, _ = await ctx.step(step_triple, ctx.info.run_id, f"s{k}", k, "")
+            known.append(name)
+        await ctx.sleep(0.2)
     return [fact for fact in known if not fact.startswith("g")]
 
 

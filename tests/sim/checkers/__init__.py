@@ -12,6 +12,7 @@ from tests.sim.checkers.dense import DenseIds
 from tests.sim.checkers.dispatches import Dispatches
 from tests.sim.checkers.ending import OneEnd
 from tests.sim.checkers.fencing import Fencing
+from tests.sim.checkers.idle_slots import NoIdleSlots
 from tests.sim.checkers.once import RecordedOnce
 from tests.sim.checkers.replays import Replays
 from tests.sim.checkers.resolutions import Resolutions
@@ -45,6 +46,7 @@ ALL: tuple[type[Checker], ...] = (
     MonotoneViews,
     Wire,
     Bounded,
+    NoIdleSlots,
     Replays,
 )
 
