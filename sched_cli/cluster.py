@@ -11,7 +11,7 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
-from sched_cli.errors import EXIT_UNREACHABLE, CliError
+from sched_cli.errors import EXIT_UNREACHABLE, CliError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,8 +101,16 @@ def _tell_who_is_cut_off(others: Sequence[ClusterStatus]) -> None:
 
 def _nobody_answers(failures: Sequence[tuple[str, EngineError]]) -> CliError:
     from sched_sdk._client.cluster import EngineSilentError
-    from sched_sdk.errors import EngineUnavailableError
+    from sched_sdk.errors import (
+        AuthenticationError,
+        EngineUnavailableError,
+        InvalidArgumentError,
+    )
 
+    ours = (AuthenticationError, InvalidArgumentError)  # a token, or a file
+    refused = next((error for _, error in failures if isinstance(error, ours)), None)
+    if refused is not None:
+        return UsageError(str(refused))
     problems = [f"{address} ({error})" for address, error in failures]
     if not all(isinstance(error, EngineUnavailableError) for _, error in failures):
         return CliError(f"No engine can say how the cluster is: {'; '.join(problems)}")

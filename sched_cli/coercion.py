@@ -9,7 +9,8 @@ value. What is none of these is checked as ever, with the parser's messages.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 __all__ = ["Quick", "quicken"]
 
@@ -41,6 +42,8 @@ class Quick:
             return () if param.multiple or param.nargs == -1 else None
         if type(value) is annotation:
             return value
+        if isinstance(annotation, UnionType) and type(value) in get_args(annotation):
+            return value  # one of "bool | None"
         if isinstance(annotation, type) and issubclass(annotation, Enum):
             for member in annotation:
                 if member.value == value:

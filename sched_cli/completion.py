@@ -93,11 +93,12 @@ def statuses(incomplete: str) -> list[str]:
 
 def profile_names(incomplete: str) -> list[str]:
     """The profiles of the file."""
-    from sched_cli import profiles
     from sched_cli.errors import UsageError
+    from sched_cli.profile_file import read
+    from sched_cli.profiles import path
 
     try:
-        names = profiles.read(profiles.path()).engines
+        names = read(path()).profiles
     except UsageError:
         return []
     return _beginning(list(names), incomplete)
@@ -132,17 +133,24 @@ def _asked(ctx: Any, ask: Callable[[tuple[str, ...]], list[str]]) -> list[str]:
 
 def _engine(ctx: Any) -> str:
     """The one that the line names, by address or by profile, else the one that the
-    environment or the profile in use does."""
-    from sched_cli import profiles
+    environment or the profile in use does. How to get in becomes variables, as when the
+    line is run."""
+    from sched_cli import access, profiles
     from sched_cli.options import DEFAULT_ENGINE
 
-    typed = ctx.params.get("engine")
-    if typed and typed != DEFAULT_ENGINE and typed not in _from_environment():
-        return str(typed)
-    profile = ""
+    typed, profile = access.typed(ctx), ""
+    engine = ctx.params.get("engine")
     while ctx is not None and not profile:
         profile, ctx = ctx.params.get("profile") or "", ctx.parent
-    return profiles.choose(profile or None).engine or DEFAULT_ENGINE
+    choice = None
+    names_engine = engine and engine != DEFAULT_ENGINE and engine not in _from_environment()
+    if not names_engine or profile:
+        choice = profiles.choose(profile or None)
+        profiles.become(choice)
+    access.use(**typed)
+    if names_engine:
+        return str(engine)
+    return (choice and choice.engine) or DEFAULT_ENGINE
 
 
 def _from_environment() -> list[str]:

@@ -56,14 +56,21 @@ def with_workflow(
 
 async def connect(engine: str, *, retry_timeout: float = 60.0) -> Client:
     """A connected client, whose calls wait so many seconds for an engine that is gone.
-    Raises CliError with exit code 3 when no engine answers."""
+    Raises CliError with exit code 3 when no engine answers, and AuthenticationError."""
+    from sched_cli import access
     from sched_sdk import Client
     from sched_sdk._client.addresses import parse_addresses
     from sched_sdk.errors import EngineUnavailableError
 
-    addresses = parse_addresses(engine)
+    addresses, given = parse_addresses(engine), access.given()
     connecting = asyncio.ensure_future(
-        Client.connect(engine, timeout=_CONNECT_TIMEOUT_S, retry_timeout=retry_timeout)
+        Client.connect(
+            engine,
+            timeout=_CONNECT_TIMEOUT_S,
+            retry_timeout=retry_timeout,
+            tls=given.tls,
+            token=given.token,
+        )
     )
     refused = asyncio.ensure_future(_everyone_refuses(addresses))
     try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sched_cli import logs, loops
+from sched_cli.access import Serving
 from sched_cli.errors import CliError, UsageError
 from sched_cli.hosts import check_host
 from sched_cli.options import DEFAULT_METRICS_PORT, DEFAULT_PORT
@@ -41,6 +42,7 @@ class DevServer:
     worker: DevWorker
     otlp_endpoint: str = ""
     """Empty: no spans."""
+    serving: Serving = field(default_factory=Serving)
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM.
@@ -65,6 +67,7 @@ class DevServer:
 
     async def _start_engine(self) -> EngineServer:
         from sched_server import EngineServer, EngineSettings, EngineStartError
+        from sched_server.errors import EngineSettingsError
 
         database: Path | str = self.database
         if database != MEMORY:
@@ -79,10 +82,13 @@ class DevServer:
             metrics_port_may_differ=asked is None,
             otlp_endpoint=self.otlp_endpoint,
             movable_clock=True,
+            **self.serving.settings(),
         )
         server = EngineServer(settings)
         try:
             await server.start()
+        except EngineSettingsError as error:
+            raise UsageError(str(error)) from error
         except EngineStartError as error:
             raise CliError(str(error)) from error
         return server
@@ -101,7 +107,8 @@ class DevServer:
             console.labelled("next", f"sched worker app.py --reload{self._engine_option(address)}")
 
     def _engine_option(self, address: str) -> str:
-        return "" if self.port == DEFAULT_PORT else f" --engine {address}"
+        where = "" if self.port == DEFAULT_PORT else f" --engine {address}"
+        return where + self.serving.options()
 
 
 async def _stop(worker: Supervisor | None, engine: EngineServer) -> None:

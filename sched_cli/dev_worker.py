@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from sched_cli.access import Serving
 
 if TYPE_CHECKING:
     from sched_cli.reload.on_break import ReloadCheck
@@ -22,6 +24,8 @@ class DevWorker:
     otlp_endpoint: str = ""
     """Empty: no spans."""
     check_determinism: bool = True
+    serving: Serving = field(default_factory=Serving)
+    """How the engine lets it in."""
 
     def check(self) -> None:
         """Raises UsageError for a wrong name, before anything starts."""
@@ -35,6 +39,7 @@ class DevWorker:
         people add to a command for it to find the engine."""
         if not self.targets:
             return None
+        self.serving.lend(engine)
         from sched_cli.reload.protocol import WorkerOptions
         from sched_cli.reload.supervisor import Supervisor
         from sched_cli.render.worker_news import WorkerNews

@@ -20,6 +20,7 @@ from sched_cli.tracing import checked_endpoint
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from sched_cli.access import Serving
     from sched_cli.loops import StopRequest
     from sched_server import EngineServer, EngineSettings, EngineStartError
 
@@ -44,6 +45,7 @@ class EngineOptions:
     metrics_port: int
     otlp_endpoint: str
     """Empty: no spans."""
+    serving: Serving
     advertise: str
     migrate: bool
     lock_key: str
@@ -68,6 +70,7 @@ class EngineOptions:
             port=self.port,
             metrics_port=self.metrics_port,
             otlp_endpoint=checked_endpoint(self.otlp_endpoint),
+            **self.serving.settings(),
             advertise=self._advertised(),
             migrate=self.migrate,
             migration_wait_s=self.wait_s,
@@ -207,6 +210,10 @@ async def _unless_stopped(stop: StopRequest, work: Coroutine[Any, Any, object]) 
 
 
 def _explained(error: EngineStartError) -> CliError:
+    from sched_server.errors import EngineSettingsError
+
+    if isinstance(error, EngineSettingsError):
+        return UsageError(str(error))
     cause = error.__cause__
     known = explain(cause) if isinstance(cause, Exception) else None
     return known or CliError(str(error))

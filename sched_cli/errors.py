@@ -14,7 +14,7 @@ EXIT_INTERRUPTED = 130
 EXIT_CODES = {
     EXIT_FINE: "fine",
     EXIT_FAILED: "the workflow did not complete, or the command itself failed",
-    EXIT_USAGE: "usage: an option, an argument or a file that cannot be used",
+    EXIT_USAGE: "usage: an option, an argument, a file, a token or a certificate that is no use",
     EXIT_UNREACHABLE: "no engine answers, or its database does not",
     EXIT_NOT_FOUND: "no such workflow",
     # How those are meant to be stopped.
@@ -60,7 +60,12 @@ def explain(error: Exception) -> CliError | None:
         return CliError(str(error), exit_code=EXIT_UNREACHABLE)
     if isinstance(error, errors.WorkflowNotFoundError):
         return NotFoundError(str(error))
-    unusable = (errors.InvalidArgumentError, errors.LimitExceededError, errors.CaptureError)
+    unusable = (
+        errors.AuthenticationError,
+        errors.InvalidArgumentError,
+        errors.LimitExceededError,
+        errors.CaptureError,
+    )
     if isinstance(error, unusable):
         return UsageError(str(error))
     if isinstance(error, errors.SchedError):

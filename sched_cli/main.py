@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from sched_cli.global_options import GlobalOptions
 
-# They neither ask an engine nor may stop at a broken file.
-_WITHOUT_PROFILE = ("config", "init", "version")
+# They ask no engine that a profile speaks of, and may not stop at a broken file.
+_WITHOUT_PROFILE = ("config", "dev", "engine", "init", "version")
 
 
 def run(arguments: list[str] | None = None) -> None:

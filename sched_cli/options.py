@@ -157,6 +157,30 @@ OtlpEndpointOption = Annotated[
 ]
 
 
+def _serving(option: str, metavar: str, text: str) -> typer.models.OptionInfo:
+    variable = f"SCHED_ENGINE_{option.upper().replace('-', '_')}"
+    found: typer.models.OptionInfo = typer.Option(
+        f"--{option}", metavar=metavar, envvar=variable, show_default=False, help=text
+    )
+    return found
+
+
+# The engine's own; those of its callers are in `access`.
+ServingCertificateOption = Annotated[
+    str,
+    _serving("tls-cert", "FILE", "Serve by TLS, with this certificate (and those between), PEM."),
+]
+ServingKeyOption = Annotated[str, _serving("tls-key", "FILE", "The key that belongs to it, PEM.")]
+ServingClientCaOption = Annotated[
+    str,
+    _serving("tls-client-ca", "FILE", "Callers have to show a certificate of this CA, PEM."),
+]
+ServingTokensOption = Annotated[
+    str,
+    _serving("token-file", "FILE", "Callers have to show a token of this file, one a line."),
+]
+
+
 def everywhere(
     profile: Annotated[
         str,

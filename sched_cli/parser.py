@@ -15,12 +15,14 @@ from __future__ import annotations
 import inspect
 import os
 import re
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
+from sched_cli.access import reaching
 from sched_cli.coercion import quicken
 from sched_cli.global_options import EVERYWHERE
 from sched_cli.secrets import redact
@@ -178,7 +180,7 @@ def noun(help_text: str) -> typer.Typer:
 
 def add(app: typer.Typer, name: str, function: Callable[..., None]) -> None:
     """Put a command into a group."""
-    app.command(name, cls=Command)(function)
+    app.command(name, cls=Command)(reaching(function))
 
 
 def _no_options() -> None:
@@ -213,6 +215,7 @@ def _say_it_better(error: Any, given: list[str]) -> None:
     """An option that is none with those that are like it, a value in whole sentences."""
     close = getattr(error, "possibilities", None)
     if close:
+        close = get_close_matches(error.option_name, close, cutoff=0.7) or close
         named = ", ".join(repr(option) for option in sorted(close))
         error.message = f"{error.message}. Did you mean {named}?"
         error.possibilities = None

@@ -64,8 +64,10 @@ async def _serve(
     metrics_port_comes: bool,
     beside: Beside | None,
 ) -> None:
+    from sched_cli import access
     from sched_sdk import Worker
 
+    given = access.given()
     metrics = None
     if options.metrics_port is not None:
         from sched_cli.worker_metrics import WorkerMetricsServer
@@ -81,6 +83,8 @@ async def _serve(
         graceful_shutdown=options.grace_s,
         metrics=None if metrics is None else metrics.registry,
         check_determinism="warn" if options.check_determinism else False,
+        tls=given.tls,
+        token=given.token,
     )
     if metrics is not None:
         await metrics.start(worker, wait_for_port=metrics_port_comes)

@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sched_sdk._access import TLS
     from sched_sdk._activity_context import ActivityContext, ActivityInfo, activity_context
     from sched_sdk._client import Client, SyncClient, WorkflowHandle
     from sched_sdk._context import ActivityHandle, Signal, WorkflowContext
@@ -58,12 +59,14 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "TLS",
     "ActivityContext",
     "ActivityError",
     "ActivityHandle",
     "ActivityInfo",
     "ActivityNotFoundError",
     "ApplicationError",
+    "AuthenticationError",
     "CanceledFailureError",
     "CaptureError",
     "ChildWorkflowError",
@@ -107,6 +110,7 @@ _HOMES = {
     "activity_context": "_activity_context",
     "Client": "_client",
     "SyncClient": "_client",
+    "TLS": "_access",
     "WorkflowHandle": "_client",
     "ActivityHandle": "_context",
     "Signal": "_context",

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 
+from sched_sdk._access import access_of
 from sched_sdk.api.v1 import cluster_service_pb2, workflow_service_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from google.protobuf.message import Message
+
+    from sched_sdk._access import Access
 
 __all__ = ["builds", "newest_ids", "task_queues", "workflow_types"]
 
@@ -90,12 +93,22 @@ def _ask_one(
     read: Callable[[bytes], ResponseT],
     deadline: float,
 ) -> ResponseT:
-    with grpc.insecure_channel(address) as channel:
+    access = access_of()
+    with _channel(address, access) as channel:
         call = channel.unary_unary(
             method, request_serializer=_serialize, response_deserializer=read
         )
-        response: ResponseT = call(request, timeout=max(0.0, deadline - time.monotonic()))
+        left_s = max(0.0, deadline - time.monotonic())
+        response: ResponseT = call(request, timeout=left_s, metadata=access.metadata)
         return response
+
+
+def _channel(address: str, access: Access) -> grpc.Channel:
+    if access.tls is None:
+        return grpc.insecure_channel(address)
+    from sched_sdk._tls import credentials_of, name_options
+
+    return grpc.secure_channel(address, credentials_of(access.tls), options=name_options(access))
 
 
 def _serialize(request: Message) -> bytes:

@@ -3,6 +3,7 @@
 SchedError
 ├── EngineError                      the engine refused or could not be reached
 │   ├── EngineUnavailableError       nobody answers; the message says what to do
+│   ├── AuthenticationError          token or certificate: one side does not accept the other
 │   ├── WorkflowNotFoundError
 │   ├── WorkflowAlreadyStartedError  .workflow_id, .run_id
 │   ├── WorkflowClosedError          the target has ended
@@ -42,6 +43,7 @@ __all__ = [
     "ActivityError",
     "ActivityNotFoundError",
     "ApplicationError",
+    "AuthenticationError",
     "CanceledFailureError",
     "CaptureError",
     "ChildWorkflowError",
@@ -80,6 +82,12 @@ class EngineError(SchedError):
 class EngineUnavailableError(EngineError):
     """No engine answered in time. Whether the call took effect is unknown;
     calls of the SDK carry request ids and may be repeated."""
+
+
+class AuthenticationError(EngineError):
+    """Engine and caller do not accept each other: a token that is missing or wrong, a
+    certificate that is not trusted, or TLS on one side only. The message says which,
+    and what to do; calling again does not help."""
 
 
 class WorkflowNotFoundError(EngineError):

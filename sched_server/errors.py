@@ -5,11 +5,15 @@ from __future__ import annotations
 
 from sched_server.core.decision import Rejection
 
-__all__ = ["EngineStartError", "Rejection", "Unavailable"]
+__all__ = ["EngineSettingsError", "EngineStartError", "Rejection", "Unavailable"]
 
 
 class EngineStartError(Exception):
     """The engine cannot start; the message says why and what to do."""
+
+
+class EngineSettingsError(EngineStartError):
+    """Its settings, or a file that they name, cannot be used."""
 
 
 class Unavailable(Exception):  # noqa: N818 - it is an answer

@@ -27,6 +27,8 @@ from sched_server.observability import otlp_endpoint
 from sched_server.observability.engine_endpoint import EngineEndpoint
 from sched_server.rpc.cluster_service import ClusterService
 from sched_server.rpc.decoding import ReadableOnly
+from sched_server.rpc.security import server_credentials, tokens_of
+from sched_server.rpc.token_gate import TokenGate
 from sched_server.rpc.worker_service import WorkerService
 from sched_server.rpc.workflow_service import WorkflowService
 from sched_server.settings import EngineSettings
@@ -147,6 +149,8 @@ class EngineServer:
     async def _open(self) -> tuple[Backend, grpc.aio.Server]:
         """Everything that can be in somebody else's hands. Raises StoreError and
         EngineStartError."""
+        credentials = server_credentials(self.settings)
+        tokens = tokens_of(self.settings)
         # The port first: two engines on one port is the commonest mistake. But it is
         # taken last: whoever connects would wait until there is something to serve.
         self._probe()
@@ -155,8 +159,9 @@ class EngineServer:
         backend = backend_of(self.settings)
         self._store = backend.store
         await backend.store.open()
-        server = grpc.aio.server(options=self._options())
-        self.address = _join(self.settings.host, self._bind(server))
+        gate = [TokenGate(tokens)] if tokens else []
+        server = grpc.aio.server(interceptors=gate, options=self._options())
+        self.address = _join(self.settings.host, self._bind(server, credentials))
         return backend, server
 
     async def _lead_first(self, terms: asyncio.Task[None]) -> None:
@@ -229,9 +234,12 @@ class EngineServer:
         except OSError as error:
             raise self._port_taken() from error
 
-    def _bind(self, server: grpc.aio.Server) -> int:
+    def _bind(self, server: grpc.aio.Server, credentials: grpc.ServerCredentials | None) -> int:
+        where = _join(self.settings.host, self.settings.port)
         try:
-            return server.add_insecure_port(_join(self.settings.host, self.settings.port))
+            if credentials is None:
+                return server.add_insecure_port(where)
+            return server.add_secure_port(where, credentials)
         except RuntimeError as error:
             raise self._port_taken() from error
 

@@ -56,6 +56,15 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """Send spans to this OTLP receiver; empty: make none."""
     advertise: str = ""
     """The address that others are told to reach this engine at; empty: host and port."""
+    tls_cert: str = ""
+    """A PEM file with the certificate that the engine shows, and those between it and
+    its root; empty: plain text. Read when the engine starts, as the next ones are."""
+    tls_key: str = ""
+    """A PEM file with the key that belongs to it."""
+    tls_client_ca: str = ""
+    """Callers have to show a certificate of one of these CAs, a PEM file; empty: none."""
+    token_file: str = ""
+    """Callers have to carry a token of this file, one a line; empty: none."""
     limits: Limits = field(default_factory=Limits)
     api_limits: ApiLimits = field(default_factory=ApiLimits)
     cached_executions: int = 10_000

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from sched_sdk._access import TLS
     from sched_sdk._client.handles import ActivityTaskHandle, WorkflowHandle
     from sched_sdk._client.models import (
         ClusterStatus,

@@ -17,6 +17,10 @@ from sched_cli.options import (
     MetricsPortOption,
     OnBreakOption,
     OtlpEndpointOption,
+    ServingCertificateOption,
+    ServingClientCaOption,
+    ServingKeyOption,
+    ServingTokensOption,
     TaskQueueOption,
     refuse_typed,
 )
@@ -70,6 +74,10 @@ def dev(
     ] = DEFAULT_PORT,
     metrics_port: MetricsPortOption = None,
     otlp_endpoint: OtlpEndpointOption = "",
+    tls_cert: ServingCertificateOption = "",
+    tls_key: ServingKeyOption = "",
+    tls_client_ca: ServingClientCaOption = "",
+    token_file: ServingTokensOption = "",
     ha: Annotated[
         bool,
         typer.Option(
@@ -88,9 +96,10 @@ def dev(
     """Run an engine on SQLite, and with APP a worker that reloads.
 
     The lines on stderr say where it listens. Ctrl-C ends it; what runs goes on at the
-    next start. It has no authentication.
+    next start. Without --token-file and --tls-client-ca whoever reaches it gets in.
     """
     from sched_cli import loops
+    from sched_cli.access import Serving
     from sched_cli.dev_worker import DevWorker
     from sched_cli.tracing import checked_endpoint
 
@@ -98,6 +107,9 @@ def dev(
     if not app:
         why = "is about reloading an app: name it, sched dev app.py"
         refuse_typed(context, RELOAD_PARAMETERS, why)
+    serving = Serving(
+        tls_cert=tls_cert, tls_key=tls_key, tls_client_ca=tls_client_ca, token_file=token_file
+    )
     worker = DevWorker(
         targets=tuple(app or ()),
         task_queue=task_queue,
@@ -105,12 +117,15 @@ def dev(
         reload_check=ReloadCheck(on_break, check_runs, check_seconds),
         otlp_endpoint=otlp_endpoint,
         check_determinism=check_determinism,
+        serving=serving,
     )
     if ha:
         if db != DEFAULT_DATABASE:
             raise UsageError("--ha keeps its state in Postgres, below .sched; it takes no --db.")
         if metrics_port is not None:
             raise UsageError("--ha shows a takeover, without metrics; it takes no --metrics-port.")
+        if serving != Serving():
+            raise UsageError("--ha shows a takeover, in plain text; it takes no TLS and no tokens.")
         from sched_cli.ha.dev_cluster import DevCluster
 
         cluster = DevCluster(host=host, port=port, worker=worker, otlp_endpoint=otlp_endpoint)
@@ -125,5 +140,6 @@ def dev(
         metrics_port=metrics_port,
         worker=worker,
         otlp_endpoint=otlp_endpoint,
+        serving=serving,
     )
     loops.run(server.run())

@@ -12,6 +12,10 @@ from sched_cli.options import (
     OtlpEndpointOption,
     PostgresOption,
     RedisOption,
+    ServingCertificateOption,
+    ServingClientCaOption,
+    ServingKeyOption,
+    ServingTokensOption,
 )
 from sched_cli.parser import examples
 from sched_cli.values import seconds
@@ -22,6 +26,7 @@ DEFAULT_LOCK_KEY = "0x53636845644c6431"
 @examples(
     "sched engine --postgres-dsn postgresql://sched:secret@db.example/sched --migrate",
     "sched engine --redis-url redis://cache.example:6379 --host 0.0.0.0",
+    "sched engine --host 0.0.0.0 --tls-cert engine.pem --tls-key engine.key --token-file tokens",
 )
 def engine(
     postgres_dsn: PostgresOption = None,
@@ -55,6 +60,10 @@ def engine(
         ),
     ] = DEFAULT_METRICS_PORT,
     otlp_endpoint: OtlpEndpointOption = "",
+    tls_cert: ServingCertificateOption = "",
+    tls_key: ServingKeyOption = "",
+    tls_client_ca: ServingClientCaOption = "",
+    token_file: ServingTokensOption = "",
     advertise: Annotated[
         str,
         typer.Option(
@@ -104,9 +113,11 @@ def engine(
     """Run an engine on Postgres.
 
     Start several on one database: one leads, the others stand by and take over when it
-    ends. Give clients and workers all addresses. It has no authentication.
+    ends. Give clients and workers all addresses. Without --token-file and --tls-client-ca
+    whoever reaches it gets in: docs/guide/security.md.
     """
     from sched_cli import loops
+    from sched_cli.access import Serving
     from sched_cli.engine_server import EngineOptions, serve
 
     options = EngineOptions(
@@ -116,6 +127,12 @@ def engine(
         port=port,
         metrics_port=metrics_port,
         otlp_endpoint=otlp_endpoint,
+        serving=Serving(
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            tls_client_ca=tls_client_ca,
+            token_file=token_file,
+        ),
         advertise=advertise,
         migrate=migrate,
         lock_key=lock_key,

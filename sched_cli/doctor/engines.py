@@ -32,6 +32,8 @@ class Answer:
     status: ClusterStatus | None
     error: str = ""
     """Why there is no status."""
+    refused: bool = False
+    """It is for a token or a certificate."""
     asked: datetime | None = None
     """In the middle between the question and the answer, by this machine's clock."""
     doubt: timedelta = timedelta(0)
@@ -45,7 +47,7 @@ async def ask(addresses: Sequence[str]) -> list[Answer]:
 
 async def _ask(address: str) -> Answer:
     from sched_sdk._client.cluster import ask_status
-    from sched_sdk.errors import EngineError
+    from sched_sdk.errors import AuthenticationError, EngineError
 
     try:
         # The first answer paid for the connection; the second tells the time.
@@ -54,7 +56,8 @@ async def _ask(address: str) -> Answer:
         status = await ask_status(address, timeout=_TIMEOUT_S)
         after = time.time_ns()
     except EngineError as error:
-        return Answer(address, None, error=str(error))
+        refused = isinstance(error, AuthenticationError)
+        return Answer(address, None, error=str(error), refused=refused)
     middle = datetime.fromtimestamp((before + after) / 2e9, UTC)
     return Answer(
         address, status, asked=middle, doubt=timedelta(microseconds=(after - before) / 2_000)
@@ -87,6 +90,14 @@ def _answers(answer: Answer, *, alone: bool) -> Finding:
         what = {"LEADER": "leads", "STANDBY": "stands by"}.get(status.role, "is taking over")
         epoch = f", epoch {status.epoch}" if status.role == "LEADER" else ""
         return ok("engine.answers", f"{answer.address} {what}{epoch}")
+    if answer.refused:
+        # How to mend it stands behind what is wrong.
+        what, _, remedy = answer.error.partition(". ")
+        return fail(
+            "engine.answers",
+            f"{answer.address} does not let us in: {what}.",
+            remedy or "Mend that.",
+        )
     message = f"{answer.address} does not answer: {answer.error.rstrip('.')}."
     if alone:
         return fail(

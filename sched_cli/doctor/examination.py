@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sched_cli.doctor import engines, here, workers, workflows
+from sched_cli import access
+from sched_cli.doctor import engines, here, security, workers, workflows
 from sched_cli.doctor.findings import Finding, in_order, warn
 
 if TYPE_CHECKING:
@@ -31,8 +32,11 @@ async def examine(
     """
     from importlib.metadata import version
 
-    answers, in_postgres, in_redis = await asyncio.gather(
-        engines.ask(addresses), _postgres(postgres_dsn), _redis(redis_url)
+    answers, of_security, in_postgres, in_redis = await asyncio.gather(
+        engines.ask(addresses),
+        security.examine(addresses, access.given()),
+        _postgres(postgres_dsn),
+        _redis(redis_url),
     )
     found = [*here.examine(), *engines.judge(answers, version("sched-engine"))]
     leader = engines.leader_of(answers)
@@ -40,7 +44,7 @@ async def examine(
         found += workers.judge(leader)
         found += await _workflows(leader.leader_address or leader.address, limit)
     return Examination(
-        tuple(in_order([*found, *in_postgres, *in_redis])),
+        tuple(in_order([*found, *of_security, *in_postgres, *in_redis])),
         engine_answers=any(answer.status is not None for answer in answers),
     )
 

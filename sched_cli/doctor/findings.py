@@ -23,6 +23,8 @@ CHECKS = {
     "here.python": "the Python that runs this command",
     "here.sched": "the sched that runs this command",
     "engine.answers": "whether each engine answers, and what it does",
+    "engine.certificate": "how long the engines' certificates can be used",
+    "engine.token": "whether a token travels in plain text",
     "engine.version": "whether engines, and this command, are of one version",
     "engine.clock": "the clocks of this machine, of the engines and of the cluster",
     "engine.leader": "whether an engine leads",

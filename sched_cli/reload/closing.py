@@ -14,13 +14,15 @@ _LOOK_AGAIN_S = 1.0
 
 async def until_closed(engine: str, runs: Runs) -> None:
     """Return when none of them is open any more; rides out an engine that is away."""
+    from sched_cli import access
     from sched_sdk import Client
     from sched_sdk.errors import SchedError
 
+    given = access.given()
     left = list(runs)
     while left:
         try:
-            async with await Client.connect(engine) as client:
+            async with await Client.connect(engine, tls=given.tls, token=given.token) as client:
                 while left := [run for run in left if await _is_open(client, run)]:  # noqa: ASYNC110 - no event
                     await asyncio.sleep(_LOOK_AGAIN_S)
         except SchedError:  # away, or busy

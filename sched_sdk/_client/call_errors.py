@@ -10,6 +10,7 @@ from sched_sdk._failures import exception_from_failure
 from sched_sdk.api.v1 import common_pb2
 from sched_sdk.errors import (
     ActivityNotFoundError,
+    AuthenticationError,
     EngineError,
     EngineUnavailableError,
     InvalidArgumentError,
@@ -47,6 +48,7 @@ _ERRORS: dict[int, type[EngineError]] = {
 _BY_STATUS: dict[grpc.StatusCode, type[EngineError]] = {
     grpc.StatusCode.UNAVAILABLE: EngineUnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: EngineUnavailableError,
+    grpc.StatusCode.UNAUTHENTICATED: AuthenticationError,
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: LimitExceededError,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack, overload
 
+from sched_sdk._access import access_to
 from sched_sdk._client.addresses import parse_addresses
 from sched_sdk._client.connection import EngineConnection
 from sched_sdk._client.conversions import (
@@ -13,6 +14,7 @@ from sched_sdk._client.conversions import (
     status_from_proto,
 )
 from sched_sdk._client.handles import LONGEST_WAIT_MS, ActivityTaskHandle, WorkflowHandle
+from sched_sdk._client.machine import Machine
 from sched_sdk._client.requests import (
     RequestIds,
     StartOptions,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from sched_sdk._client.machine import Machine
+    from sched_sdk._access import TLS
     from sched_sdk._client.models import (
         ClusterStatus,
         WorkflowCount,
@@ -75,6 +77,8 @@ class Client:
         identity: str | None = None,
         timeout: float = 5.0,
         retry_timeout: float = 60.0,
+        tls: TLS | None = None,
+        token: str | None = None,
     ) -> Self:
         """Connect to the engine that serves.
 
@@ -83,8 +87,18 @@ class Client:
         localhost:50051. `identity` names this client in histories ("pid@host").
         `timeout` seconds without an engine raise EngineUnavailableError; later
         calls wait up to `retry_timeout` seconds for one to come back.
+
+        `tls` is None for plain text, `token` what the engine asks callers for. Where
+        neither they nor an address are given, the environment says all: SCHED_TLS,
+        SCHED_TLS_CA and SCHED_TOKEN are some of it. Raises AuthenticationError, at once,
+        when engine and client do not accept each other, and InvalidArgumentError for
+        files that cannot be used.
         """
-        connection = EngineConnection(parse_addresses(address), retry_timeout=retry_timeout)
+        connection = EngineConnection(
+            parse_addresses(address),
+            retry_timeout=retry_timeout,
+            machine=Machine(access=access_to(address, tls, token)),
+        )
         await connection.open(timeout)
         return cls(connection, default_identity() if identity is None else identity)
 

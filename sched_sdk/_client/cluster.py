@@ -3,7 +3,7 @@ a dev server.
 
 A client is connected to the engine that leads. Here any engine will do, also
 one that stands by and refuses a client's stream: the call has a channel of its
-own, and is made once.
+own, and is made once, with the TLS and the token that the environment names.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 import grpc
 import grpc.aio
 
+from sched_sdk._access import access_of
 from sched_sdk._client.call_errors import error_from_rpc, has_reason
+from sched_sdk._client.channels import ChannelOpener
 from sched_sdk._client.conversions import cluster_status_from_proto, time_advance_from_proto
 from sched_sdk._client.models import ClusterStatus, TimeAdvance
-from sched_sdk._client.transport import call_details, open_channel
+from sched_sdk._client.refusals import refusal_of
+from sched_sdk._client.transport import call_details
 from sched_sdk.api.v1 import cluster_service_pb2, cluster_service_pb2_grpc
 from sched_sdk.errors import EngineError, EngineUnavailableError
 
@@ -39,8 +42,9 @@ async def ask_status(address: str, *, timeout: float) -> ClusterStatus:
     """What the engine at "host:port" says of itself and of the cluster.
 
     Raises EngineUnavailableError when none is there, EngineSilentError when none
-    answers within `timeout` seconds, and EngineError when what answers cannot say,
-    because its store is away or it is no engine.
+    answers within `timeout` seconds, AuthenticationError when engine and caller do not
+    accept each other, and EngineError when what answers cannot say, because its store is
+    away or it is no engine.
     """
     async with _stub(address) as stub:
         try:
@@ -53,7 +57,8 @@ async def ask_status(address: str, *, timeout: float) -> ClusterStatus:
                 raise EngineError(_NO_ENGINE) from error
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise EngineSilentError(f"no answer within {timeout:g} s") from error
-            raise EngineUnavailableError(call_details(error)) from error
+            refusal = await refusal_of(error, address, access_of())
+            raise refusal or EngineUnavailableError(call_details(error)) from error
     return cluster_status_from_proto(response, address)
 
 
@@ -84,14 +89,15 @@ async def advance_time(
                 raise EngineError(
                     "the engine is older than this command, and cannot move its clock"
                 ) from error
-            raise EngineUnavailableError(call_details(error)) from error
+            refusal = await refusal_of(error, address, access_of())
+            raise refusal or EngineUnavailableError(call_details(error)) from error
         finally:
             call.cancel()
 
 
 @asynccontextmanager
 async def _stub(address: str) -> AsyncIterator[cluster_service_pb2_grpc.ClusterServiceAsyncStub]:
-    channel = open_channel(address)
+    channel = ChannelOpener(access_of())(address)
     try:
         yield cluster_service_pb2_grpc.ClusterServiceStub(channel)
     finally:

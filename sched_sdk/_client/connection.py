@@ -31,6 +31,7 @@ import grpc.aio
 from sched_sdk._client.addresses import Rotation
 from sched_sdk._client.call_errors import error_from_reply
 from sched_sdk._client.machine import Machine
+from sched_sdk._client.refusals import Refusals
 from sched_sdk._client.transport import (
     MAXIMUM_FRAME_BYTES,
     MAXIMUM_MESSAGE_BYTES,
@@ -42,7 +43,7 @@ from sched_sdk._client.transport import (
     megabytes,
 )
 from sched_sdk.api.v1 import common_pb2, workflow_service_pb2
-from sched_sdk.errors import EngineUnavailableError, LimitExceededError
+from sched_sdk.errors import AuthenticationError, EngineUnavailableError, LimitExceededError
 
 if TYPE_CHECKING:
     from sched_sdk.api.v1.workflow_service_pb2 import Call, Reply
@@ -113,7 +114,11 @@ class EngineConnection:
         self._refusal_backoff = Backoff(uniform=self.machine.random.uniform)
         self._wake: asyncio.Future[None] | None = None
         self._channel: grpc.aio.Channel | None = None
-        self._connected = asyncio.Event()
+        self._refusals = Refusals(addresses, self.machine.access)
+        self._given_up: AuthenticationError | None = None
+        """Set while there is no connection, and none is tried until somebody calls."""
+        self._settled = asyncio.Event()
+        """Set while there is a connection, or while it is given up."""
         self._lost_at = self._loop.time()
         self._epoch = 0
         self._clock_ahead_us = 0
@@ -128,11 +133,13 @@ class EngineConnection:
     # -- opening and closing -------------------------------------------------------
 
     async def open(self, timeout: float) -> None:
-        """Connect. Raises EngineUnavailableError when no engine serves in time."""
+        """Connect. Raises EngineUnavailableError when no engine serves in time, and
+        AuthenticationError, at once, when engines and client do not accept each other."""
         self._runner = self._loop.create_task(self._run(), name="sched-client")
         try:
             async with asyncio.timeout(timeout):
-                await self._connected.wait()
+                await self._settled.wait()
+            self._check_given_up()
         except TimeoutError:
             await self.close()
             raise self._unavailable() from None
@@ -159,13 +166,17 @@ class EngineConnection:
 
     async def channel(self) -> grpc.aio.Channel:
         """The connection for calls that have a stream of their own.
-        Raises EngineUnavailableError when no engine serves within the retry timeout."""
+        Raises EngineUnavailableError when no engine serves within the retry timeout, and
+        AuthenticationError."""
         if self._closed:
             raise EngineUnavailableError("this client is closed")
+        if self._given_up is not None:
+            self._try_again()
         try:
             async with asyncio.timeout(self.retry_timeout):
                 while self._channel is None:  # it may be lost again before this wakes up
-                    await self._connected.wait()
+                    await self._settled.wait()
+                    self._check_given_up()
         except TimeoutError:
             raise self._unavailable() from None
         return self._channel
@@ -238,6 +249,10 @@ class EngineConnection:
                 self._detach()
                 await channel.close(None)
             heed_cancellation()
+            if stream is not None:
+                self._refusals.served()
+            elif (refusal := self._refusals.final()) is not None:
+                await self._give_up(refusal)
             self._fail_overdue()
             if self._rotation.advance() or stream is not None:
                 await asyncio.sleep(backoff.next())
@@ -250,6 +265,7 @@ class EngineConnection:
             response_deserializer=workflow_service_pb2.ServerFrame.FromString,
         )
         stream = connect(None)
+        self._refusals.away(self._rotation.current)
         try:
             async with asyncio.timeout(_ATTEMPT_TIMEOUT_S):
                 frame = await stream.read()
@@ -259,6 +275,7 @@ class EngineConnection:
             self._problem = call_details(error)
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 self._problem = "what listens there is no sched engine"
+            await self._refusals.failed(self._rotation.current, error)
         else:
             if not isinstance(frame, workflow_service_pb2.ServerFrame):
                 self._problem = "the engine closed the connection"
@@ -291,7 +308,7 @@ class EngineConnection:
         self._in_flight = 0
         for call in self._outbox:
             call.sent = False
-        self._connected.set()
+        self._settled.set()
         writer = self._loop.create_task(self._write(stream), name="sched-client-writer")
         try:
             await self._read(stream)
@@ -303,8 +320,8 @@ class EngineConnection:
             await asyncio.wait([writer])
 
     def _detach(self) -> None:
-        if self._connected.is_set():
-            self._connected.clear()
+        if self._settled.is_set():
+            self._settled.clear()
             if self._refusing_since is None:
                 self._lost_at = self._loop.time()
             else:  # it was there, but of no use
@@ -409,6 +426,31 @@ class EngineConnection:
             del self._pending[call.id]
             if not call.future.done():
                 call.future.set_exception(self._unavailable())
+
+    # -- giving up -------------------------------------------------------------------
+
+    async def _give_up(self, refusal: AuthenticationError) -> None:
+        """Fail all calls, and return when there is a new one: that tries once more."""
+        self._given_up = refusal
+        for call in self._pending.values():
+            if not call.future.done():
+                call.future.set_exception(AuthenticationError(str(refusal)))
+        self._pending.clear()
+        self._outbox.clear()
+        self._settled.set()
+        self._wake = self._loop.create_future()
+        await self._wake
+        self._try_again()
+
+    def _try_again(self) -> None:
+        self._given_up = None
+        self._settled.clear()
+        self._refusals.forget()
+        self._wake_writer()
+
+    def _check_given_up(self) -> None:
+        if self._given_up is not None:
+            raise AuthenticationError(str(self._given_up))
 
     def _unavailable(self) -> EngineUnavailableError:
         where = " or ".join(self.addresses)

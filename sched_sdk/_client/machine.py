@@ -11,12 +11,15 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from sched_sdk._client.transport import open_channel
+from sched_sdk._access import PLAIN
+from sched_sdk._client.channels import ChannelOpener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import grpc.aio
+
+    from sched_sdk._access import Access
 
 __all__ = ["Machine"]
 
@@ -26,7 +29,7 @@ class Machine:
 
     `monotonic` is a clock in seconds that nobody can set; `chance` makes ids and
     jitter, by default from the system's randomness. `open_channel` connects to
-    one engine, as `transport.open_channel` does. On a machine without `threads`
+    one engine, as a ChannelOpener does, by default with `access`. On a machine without `threads`
     plain functions run in the event loop, and nothing watches that loop.
     """
 
@@ -35,11 +38,14 @@ class Machine:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
-        open_channel: Callable[[str, float], grpc.aio.Channel] = open_channel,
+        open_channel: Callable[[str, float], grpc.aio.Channel] | None = None,
         threads: bool = True,
+        access: Access = PLAIN,
     ) -> None:
+        """Raises InvalidArgumentError for files of `access` that cannot be used."""
         self.monotonic = monotonic
         # Not the module's generator, which user code may seed.
         self.random = random.Random() if chance is None else chance  # noqa: S311 - nothing secret
-        self.open_channel = open_channel
+        self.access = access
+        self.open_channel = ChannelOpener(access) if open_channel is None else open_channel
         self.threads = threads

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from sched_sdk._access import TLS
     from sched_sdk._client.handles import ActivityTaskHandle, WorkflowHandle
     from sched_sdk._client.models import (
         ClusterStatus,
@@ -70,6 +71,8 @@ class SyncClient:
         identity: str | None = None,
         timeout: float = 5.0,
         retry_timeout: float = 60.0,
+        tls: TLS | None = None,
+        token: str | None = None,
     ) -> Self:
         """Connect to the engine that serves.
 
@@ -78,12 +81,23 @@ class SyncClient:
         localhost:50051. `identity` names this client in histories ("pid@host").
         `timeout` seconds without an engine raise EngineUnavailableError; later
         calls wait up to `retry_timeout` seconds for one to come back.
+
+        `tls` is None for plain text, `token` what the engine asks callers for. Where
+        neither they nor an address are given, the environment says all: SCHED_TLS,
+        SCHED_TLS_CA and SCHED_TOKEN are some of it. Raises AuthenticationError, at once,
+        when engine and client do not accept each other, and InvalidArgumentError for
+        files that cannot be used.
         """
         thread = LoopThread()
         try:
             client = thread.run(
                 Client.connect(
-                    address, identity=identity, timeout=timeout, retry_timeout=retry_timeout
+                    address,
+                    identity=identity,
+                    timeout=timeout,
+                    retry_timeout=retry_timeout,
+                    tls=tls,
+                    token=token,
                 )
             )
         except BaseException:

@@ -13,7 +13,7 @@ import contextlib
 import os
 import random
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 # gRPC's core writes a line to stderr whenever an engine restarts; what matters
 # of that is logged here. Read when grpc is imported; a user's own choice stands.
@@ -42,7 +42,6 @@ __all__ = [
     "heed_cancellation",
     "identity_bytes",
     "megabytes",
-    "open_channel",
 ]
 
 MAXIMUM_FRAME_BYTES = 256 * 1024
@@ -50,34 +49,6 @@ MAXIMUM_FRAME_BYTES = 256 * 1024
 # The engine takes 16 MiB; the frame around a message needs some of it.
 MAXIMUM_MESSAGE_BYTES = 16 * 1024 * 1024 - 1024
 MAXIMUM_PAYLOAD_BYTES = 2 * 1024 * 1024
-# Leaves room for the frame around the largest message.
-_CHANNEL_MESSAGE_BYTES = MAXIMUM_MESSAGE_BYTES + 1024 * 1024
-
-_CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
-    ("grpc.max_send_message_length", _CHANNEL_MESSAGE_BYTES),
-    ("grpc.max_receive_message_length", _CHANNEL_MESSAGE_BYTES),
-    ("grpc.keepalive_time_ms", 5_000),
-    # Each attempt has a connection and a backoff of its own, decided here.
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_retries", 0),
-)
-
-
-def open_channel(address: str, silence_s: float = 5.0) -> grpc.aio.Channel:
-    """A new connection to one engine; connects with the first call.
-
-    An engine that is frozen, or whose machine has vanished, closes nothing. It is
-    asked whether it lives while data comes, and five seconds after the last; if
-    it does not answer within `silence_s`, the connection breaks.
-    """
-    # Any ping may be the one that is waited for. Those that measure the bandwidth
-    # keep the one of keepalive back, and have a minute by default.
-    timeout_ms = int(silence_s * 1000)
-    timeouts = (
-        ("grpc.keepalive_timeout_ms", timeout_ms),
-        ("grpc.http2.ping_timeout_ms", timeout_ms),
-    )
-    return grpc.aio.insecure_channel(address, options=(*_CHANNEL_OPTIONS, *timeouts))
 
 
 def heed_cancellation() -> None:

@@ -19,6 +19,7 @@ import grpc.aio
 
 from sched_sdk._client.addresses import Rotation
 from sched_sdk._client.call_errors import error_from_rpc, is_transient
+from sched_sdk._client.refusals import Refusals
 from sched_sdk._client.transport import (
     Backoff,
     call_details,
@@ -74,6 +75,7 @@ class WorkerConnection:
         self._epoch = 0
         self._problem = ""
         self._announced: bool | None = None
+        self._refusals = Refusals(addresses, machine.access)
         self._has_connected = False
         self.channel: grpc.aio.Channel | None = None
         """The connection of the current stream; None while there is none."""
@@ -82,7 +84,8 @@ class WorkerConnection:
         """Until the outbox is closed and, while there is a stream, written.
 
         Raises InvalidArgumentError or LimitExceededError when the engine
-        refuses the worker as such.
+        refuses the worker as such, and AuthenticationError when engines and
+        worker do not accept each other (see Refusals).
         """
         backoff = Backoff(uniform=self._machine.random.uniform)
         while not self._outbox.closing:
@@ -98,6 +101,10 @@ class WorkerConnection:
                 self.channel = None
                 await channel.close(None)
             heed_cancellation()
+            if stream is not None:
+                self._refusals.served()
+            if (refusal := self._refusals.final()) is not None:
+                raise refusal
             if self._rotation.advance() or stream is not None:
                 # Not before everyone was asked: one that stands by is no loss.
                 self._announce_loss()
@@ -106,6 +113,7 @@ class WorkerConnection:
     async def _attach(self, channel: grpc.aio.Channel) -> _Stream | None:
         """Open a stream; None when this engine does not take it."""
         self._outbox.reset()
+        self._refusals.away(self._rotation.current)
         connect = channel.stream_stream(
             _CONNECT,
             request_serializer=identity_bytes,
@@ -125,6 +133,7 @@ class WorkerConnection:
             return None
         except grpc.aio.AioRpcError as error:
             self._judge(error)
+            await self._refusals.failed(self._rotation.current, error)
             return None
         if not isinstance(frame, _EngineFrame):
             self._problem = "the engine closed the connection"

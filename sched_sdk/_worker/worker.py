@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import sched_sdk
+from sched_sdk._access import access_to
 from sched_sdk._client import Client
 from sched_sdk._client.addresses import parse_addresses
 from sched_sdk._client.machine import Machine
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from sched_sdk._access import TLS
     from sched_sdk._worker.metrics import WorkerMetrics
 
 __all__ = ["Worker"]
@@ -54,6 +56,8 @@ class Worker:
       others are replayed from history when something happens to them.
     - `graceful_shutdown`: how long `stop` lets running activities finish
       (seconds or a timedelta); what is not finished goes to other workers.
+    - `tls` (None: plain text) and `token` go with an address, as for
+      `Client.connect`; with a Client the worker connects as that does.
     - `identity` names the worker in histories ("pid@host"), `build_id` its
       code (a hash of the source files).
     - `on_ready` is called when the engine has welcomed the worker for the
@@ -87,6 +91,8 @@ class Worker:
         metrics: CollectorRegistry | None = None,
         guard: bool = True,
         check_determinism: Literal["warn", "error", False] = False,
+        tls: TLS | None = None,
+        token: str | None = None,
     ) -> None:
         limits = {
             "max_concurrent_activities": max_concurrent_activities,
@@ -103,10 +109,15 @@ class Worker:
         self._check_determinism = check_determinism or None
         self._guard = guard
         self._registry = Registry(workflows, activities)
-        self._addresses = (
-            client.addresses if isinstance(client, Client) else parse_addresses(client)
-        )
-        self._machine = client._machine if isinstance(client, Client) else Machine()
+        if isinstance(client, Client):
+            if tls is not None or token is not None:
+                raise DefinitionError(
+                    "tls and token go with an address; this worker connects as its client does"
+                )
+            self._addresses, self._machine = client.addresses, client._machine
+        else:
+            self._addresses = parse_addresses(client)
+            self._machine = Machine(access=access_to(client, tls, token))
         self._graceful_s = as_timedelta(graceful_shutdown, "graceful_shutdown").total_seconds()
         self._max_cached = max_cached_workflows
         self._on_ready = on_ready
@@ -154,7 +165,8 @@ class Worker:
         """Work until `stop` is called. Cancelling this stops at once: what is
         not finished goes to other workers.
 
-        Raises InvalidArgumentError when the engine refuses the worker.
+        Raises InvalidArgumentError when the engine refuses the worker, and
+        AuthenticationError when the two do not accept each other.
         """
         await self._start()
         runner = self._runner

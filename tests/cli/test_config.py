@@ -97,7 +97,10 @@ def test_a_profile_that_is_not_there(both: Path) -> None:
     ("text", "words"),
     [
         ('profile = "a"\n[profiles.a]\nengine "x"\n', "line 3"),
-        ('[profiles.a]\nengine = "x"\ntoken = "t"\n', "line 3: token cannot be used"),
+        (
+            '[profiles.a]\nengine = "x"\ncolour = "red"\n',
+            "line 3: colour of profile a cannot be used",
+        ),
         ("[profiles.a]\nengine = 7\n", "line 1: a cannot be used: a profile needs engine"),
         ('profile = "b"\n', "line 1: profile cannot be used: there is no [profiles.b]"),
         ('\ncolour = "red"\n', "line 2: colour cannot be used"),

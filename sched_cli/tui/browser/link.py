@@ -40,7 +40,16 @@ def connector(engine: str) -> Connect:
     async def connect() -> Client:
         # Importing takes a while; the screen is painted meanwhile.
         client_type = await asyncio.to_thread(_import_client)
-        return await client_type.connect(engine, timeout=_PATIENCE_S, retry_timeout=_PATIENCE_S)
+        from sched_cli import access
+
+        given = access.given()
+        return await client_type.connect(
+            engine,
+            timeout=_PATIENCE_S,
+            retry_timeout=_PATIENCE_S,
+            tls=given.tls,
+            token=given.token,
+        )
 
     return connect
 
