@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from sched_sdk import Client, Worker, WorkflowFailedError
+from sched_server import EngineServer, EngineSettings
 from tests.cli.support import pytest_in, sched
-from tests.docs.markdown import ROOT, titled
+from tests.docs.markdown import ROOT, blocks_of, titled
 from tests.docs.running import GUIDE, declared, module_of, running
 from tests.docs.waiting import failure_of, is_stuck, only_activity, runs, task_of, until, until_true
+from tests.security import certificates
 
 
 async def test_the_overview() -> None:
@@ -185,6 +187,28 @@ async def test_client() -> None:
 async def test_limits() -> None:
     async with running("limits") as page:
         assert vars(page.module)["engine"].settings.limits.pending_activities == 5_000
+
+
+async def test_security(tmp_path: Path) -> None:
+    (block,) = [one for one in blocks_of(GUIDE / "security.md") if one.language == "python"]
+    certs, tokens = certificates.make(tmp_path), tmp_path / "tokens"
+    tokens.write_text("0123456789abcdef\n")
+    settings = EngineSettings(
+        db=":memory:",
+        port=0,
+        tls_cert=certs.engine.cert,
+        tls_key=certs.engine.key,
+        token_file=str(tokens),
+    )
+    server = EngineServer(settings)
+    await server.start()
+    try:
+        text = block.text.replace("engine.example:50051", server.address)
+        page: dict[str, Any] = {}
+        exec(text.replace("ca.pem", certs.ca), page)
+        assert await page["count_open"]("0123456789abcdef") == 0
+    finally:
+        await server.stop(0)
 
 
 def test_tui() -> None:

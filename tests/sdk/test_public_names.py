@@ -11,6 +11,7 @@ import sched_sdk
 from sched_sdk import errors
 
 PUBLIC_NAMES = [
+    "TLS",
     "ActivityContext",
     "ActivityError",
     "ActivityHandle",
@@ -38,7 +39,6 @@ PUBLIC_NAMES = [
     "SchedError",
     "Signal",
     "SyncClient",
-    "TLS",
     "TerminatedFailureError",
     "TimeoutFailureError",
     "Worker",
