@@ -1,5 +1,8 @@
 """`python -m sched_cli` is `sched`."""
 
+from sched_cli import interrupts
+
+interrupts.remember()
 try:
     from sched_cli.main import run
 except KeyboardInterrupt:  # Ctrl-C while Python still reads its modules

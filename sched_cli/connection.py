@@ -7,6 +7,7 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING, TypeVar
 
+from sched_cli import loops
 from sched_cli.errors import EXIT_UNREACHABLE, CliError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def with_client(engine: str, use: Callable[[Client], Awaitable[ResultT]]) -> Res
         async with await connect(engine) as client:
             return await use(client)
 
-    return asyncio.run(main())
+    return loops.run_once(main())
 
 
 def with_workflow(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from sched_cli import loops
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ def find_divergence(engine: str, given: str, app: Sequence[str]) -> tuple[Starti
             source = Source(workflow_id=given)
             return await replay_source(source, definitions, histories, alone=True)
 
-    replayed = asyncio.run(replay()).replay
+    replayed = loops.run_once(replay()).replay
     assert replayed is not None, "what cannot be replayed raises"
     divergence = replayed.divergence
     if divergence is None:

@@ -11,6 +11,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sched_cli import interrupts
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
@@ -18,8 +20,25 @@ ResultT = TypeVar("ResultT")
 
 
 def run(main: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Run `main` on uvloop where that is installed, else on asyncio's own loop."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    """Run `main`, the duty of a server, on uvloop where that is installed, else on
+    asyncio's own loop."""
+    return _run(main, _loop_factory())
+
+
+def run_once(main: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Run `main` on asyncio's own loop, which is there sooner: for what asks once."""
+    return _run(main, None)
+
+
+def _run(
+    main: Coroutine[Any, Any, ResultT], factory: Callable[[], asyncio.AbstractEventLoop] | None
+) -> ResultT:
+    try:
+        interrupts.check()
+    except KeyboardInterrupt:
+        main.close()
+        raise
+    with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)
 
 

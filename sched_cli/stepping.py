@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sched_cli import loops
 from sched_cli.errors import EXIT_FAILED, UsageError
 from sched_cli.options import OutputFormat
 from sched_cli.replaying import (
@@ -44,7 +44,7 @@ def step_through(
     """Returns the exit code. Raises UsageError for what does not go together."""
     _check(wanted, stop, output)
     loaded = load_chosen_app(app)
-    captured = asyncio.run(read_one(wanted, engine))
+    captured = loops.run_once(read_one(wanted, engine))
     definition = definition_for(captured, definitions_of(loaded))
     place = None if stop.line is None else place_of(stop.line)
     from sched_sdk.errors import SchedError

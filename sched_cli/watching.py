@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from sched_cli import loops
 from sched_cli.errors import EXIT_UNREACHABLE, CliError, UsageError, explain
 from sched_cli.options import OutputFormat
 
@@ -133,9 +134,9 @@ def watch(subject: Subject[Any], output: OutputFormat, interval: str, engine: En
             from sched_cli.render.screen import Screen
 
             with Screen(subject.draw, pause) as screen:
-                asyncio.run(_run(subject, screen, pause, engine))
+                loops.run_once(_run(subject, screen, pause, engine))
         else:
-            asyncio.run(_run(subject, _Lines(subject.values), pause, engine))
+            loops.run_once(_run(subject, _Lines(subject.values), pause, engine))
     except KeyboardInterrupt:
         return  # an interrupt is how a watch is meant to end
 

@@ -43,15 +43,14 @@ def advance(
     Timers fire as if the time had passed, and histories show the new times. Time goes
     from one due time to the next, and waits for what follows from each.
     """
-    import asyncio
-
+    from sched_cli import loops
     from sched_cli.errors import EXIT_FAILED
     from sched_cli.moving_time import advance_time
     from sched_cli.render import console, plain
     from sched_cli.render.time_advance import advance_lines
 
     length, waits = _duration(by, "DURATION"), _duration(patience, "--patience")
-    moved = asyncio.run(advance_time(engine, length, waits))
+    moved = loops.run_once(advance_time(engine, length, waits))
     if output is OutputFormat.TABLE:
         for line in advance_lines(moved):
             console.data().print(line, soft_wrap=True)

@@ -48,6 +48,8 @@ def tui(
         raise UsageError(
             "sched tui needs a terminal. For programs: sched workflow list --output json"
         )
+    from sched_cli import interrupts
     from sched_cli.tui.browser.app import Browser
 
+    interrupts.check()
     Browser(engine, light=light, log=log, app_targets=app or ()).run()

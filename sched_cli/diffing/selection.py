@@ -3,11 +3,11 @@ run ids or the beginning of one."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sched_cli import loops
 from sched_cli.errors import NotFoundError, UsageError
 from sched_cli.replaying import Histories, Source, is_file
 
@@ -26,7 +26,7 @@ def read_both(left: str, right: str, engine: str) -> tuple[CapturedHistory, Capt
         async with Histories(engine) as histories:
             return await _read(left, histories), await _read(right, histories)
 
-    return asyncio.run(read())
+    return loops.run_once(read())
 
 
 async def _read(given: str, histories: Histories) -> CapturedHistory:

@@ -298,13 +298,25 @@ async def test_a_wrong_password_is_said_and_not_tried_for_ever(
             await leadership.campaign()
 
 
+@pytest.mark.parametrize(
+    "cue",
+    [
+        "",
+        "pg_backend_pid",
+        "tcp_user_timeout",
+        "backend_start",
+        "candidates",
+        "wait_for_lock",
+        "pg_locks",
+    ],
+)
 async def test_a_server_that_is_away_is_waited_for(
-    make: Make, postgres_dsn: str, caplog: pytest.LogCaptureFixture
+    make: Make, postgres_dsn: str, caplog: pytest.LogCaptureFixture, cue: str
 ) -> None:
     async with AsyncExitStack() as stack:
         proxy = await stack.enter_async_context(proxied(postgres_dsn))
         dsn = proxy.dsn
-        proxy.fault = "lose the request"
+        proxy.cue, proxy.fault = cue.encode(), "lose the request"
         with caplog.at_level(logging.WARNING, "sched.leadership"):
             await elect(make("a:1", dsn), 1)
         assert "trying again" in caplog.text

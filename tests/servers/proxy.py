@@ -14,7 +14,8 @@ Fault = Literal["", "lose the request", "lose the reply"]
 
 class Proxy:
     """Forwards bytes. `fault` befalls the next connection on which the client
-    says something, once; its connection is closed by it. `host` is where it listens."""
+    says something with `cue` in it, once; its connection is closed by it. `host` is
+    where it listens."""
 
     def __init__(self, dsn: str, *, host: str = "127.0.0.1") -> None:
         self._parts = conninfo.conninfo_to_dict(dsn)
@@ -25,6 +26,7 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._host = host
         self.fault: Fault = ""
+        self.cue = b""
         self.delay_s = 0.0
         """How much later everything arrives."""
         self.requests = asyncio.Event()
@@ -115,7 +117,9 @@ class _Link:
         self._loses_reply = False
 
     def request(self, data: bytes) -> None:
-        fault, self._proxy.fault = self._proxy.fault, ""
+        fault: Fault = ""
+        if self._proxy.cue in data:
+            fault, self._proxy.fault = self._proxy.fault, ""
         self._proxy.requests.set()
         if fault == "lose the request":
             raise ConnectionResetError

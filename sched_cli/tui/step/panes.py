@@ -67,7 +67,7 @@ class Pane(VerticalScroll, inherit_bindings=False):
 
         def scroll() -> None:
             middle = self.scrollable_content_region.height // 2
-            self.scroll_to(y=max(0, row - middle), animate=False, immediate=True)
+            self.scroll_to(y=max(0, row - middle), animate=False, immediate=True, force=True)
 
         self.call_after_refresh(scroll)
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from sched_server.store.port import Store, StoreUnavailableError
@@ -121,8 +122,10 @@ class PostgresStore(Store):
             assert row is not None
             self.cluster_id = row[0]
             await self._open_pool()
-        except BaseException:
+        except BaseException as error:
             await self._writer.close()
+            if isinstance(error, psycopg.Error):
+                raise store_error(error, self._connector.parts) from error
             raise
         for warning in self._warnings:
             logger.warning("%s: %s", self.description, warning)

@@ -15,8 +15,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from sched_server.store.port import StoreRefusedError
 from sched_server.store.postgres import statements as sql
+from sched_server.store.postgres.failures import store_error
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -35,7 +38,8 @@ class PoolerError(StoreRefusedError):
 async def check_sessions(connector: Connector) -> None:
     """Refuse a proxy that does not keep sessions.
 
-    Raises PoolerError, and StoreUnavailableError if there is no connection.
+    Raises PoolerError, and StoreUnavailableError if there is no connection, or none
+    any more.
     """
     connection = await connector.connect_raw()
     try:
@@ -48,6 +52,8 @@ async def check_sessions(connector: Connector) -> None:
                     "breaks the locks that decide who leads. Name the Postgres server itself in "
                     "the DSN, or a pool in session mode (pgbouncer: pool_mode=session)."
                 )
+    except psycopg.Error as error:
+        raise store_error(error, connector.parts) from error
     finally:
         await connection.close()
 

@@ -5,24 +5,42 @@ from __future__ import annotations
 import base64
 import dataclasses
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sched_cli.tui.browser.widgets.common.tab_line import TabLine
 from sched_cli.tui.browser.widgets.workflow.event_list import EventList
 from sched_cli.tui.browser.widgets.workflows.run_table import RunTable
+from sched_sdk.errors import EngineUnavailableError
 from tests.tui.browser.driving import browsing_recorded, shows, text_of, until
 from tests.tui.browser.recording import RecordedClient, recorded
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from textual.pilot import Pilot
+
+    from sched_sdk import WorkflowInfo
 
 MANY = 1_000
 
 
-def many_runs() -> RecordedClient:
-    client = recorded()
+class Forgetful(RecordedClient):
+    """Its engine is lost when it is first asked for older runs."""
+
+    lost = False
+
+    async def list_workflows(self, **filters: Any) -> AsyncIterator[WorkflowInfo]:
+        if filters["started_before"] is not None and not self.lost:
+            self.lost = True
+            raise EngineUnavailableError("the engine is gone")
+        async for run in super().list_workflows(**filters):
+            yield run
+
+
+def many_runs(kind: type[RecordedClient] = RecordedClient) -> RecordedClient:
+    client = recorded(kind)
     newest = client.runs[0]
     client.runs = [
         dataclasses.replace(
@@ -59,6 +77,13 @@ async def test_thousands_are_read_as_one_scrolls_and_all_for_another_order() -> 
         assert table.run.workflow_id == f"wf-{MANY - 1:04d}"
         await pilot.press("g", "j")
         assert table.run.workflow_id == f"wf-{MANY - 2:04d}"
+
+
+async def test_what_the_loss_of_the_engine_kept_from_being_read_is_read_then() -> None:
+    async with browsing_recorded(client=many_runs(Forgetful)) as pilot:
+        await shows(pilot, "200 listed, more below")
+        await pilot.press("G")
+        await shows(pilot, "399 listed, more below")
 
 
 async def test_an_order_reads_everything_first() -> None:

@@ -123,6 +123,8 @@ class WorkflowsScreen(BrowserScreen):
             await self._read_more()
             self.runs.sort_by(self.runs.sort, self.browser.now())
         self._show()
+        # What was to be read when the engine was lost has not been read.
+        self._table.tell_end()
         await self._read_preview()
 
     async def _read_newest(self, generation: int) -> None:

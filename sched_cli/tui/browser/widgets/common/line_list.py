@@ -79,7 +79,7 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
         if self.virtual_size.height != height:
             self.virtual_size = Size(0, height)
             # What was read may not be enough: somebody scrolled on meanwhile.
-            self._tell_end()
+            self.tell_end()
         self.cursor = max(0, min(self.cursor, count - 1))
         self.refresh()
 
@@ -89,15 +89,20 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
         line = self.cursor - self.scroll_offset.y
         self.cursor = max(0, min(index, self.line_count() - 1))
         if keep_line:
-            self.scroll_to(y=max(0, self.cursor - line), animate=False, immediate=True)
+            self._scroll_to_line(max(0, self.cursor - line))
         self._show_cursor()
 
     def _show_cursor(self) -> None:
         top, height = self.scroll_offset.y, max(self.size.height, 1)
         if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False, immediate=True)
+            self._scroll_to_line(self.cursor)
         elif self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1, animate=False, immediate=True)
+            self._scroll_to_line(self.cursor - height + 1)
+
+    def _scroll_to_line(self, index: int) -> None:
+        # By force: the scrollbar of lines that have just come is not there yet, and
+        # without one textual does not scroll.
+        self.scroll_to(y=index, animate=False, immediate=True, force=True)
 
     def watch_cursor(self, before: int, after: int) -> None:
         if before != after:
@@ -108,9 +113,10 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        self._tell_end()
+        self.tell_end()
 
-    def _tell_end(self) -> None:
+    def tell_end(self) -> None:
+        """Post EndNear if the end is near, and whoever listens may read more."""
         bottom = self.scroll_offset.y + self.size.height * (_SCREENS_AHEAD + 1)
         if bottom >= self.line_count():
             self.post_message(EndNear())
