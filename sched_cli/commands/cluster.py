@@ -35,8 +35,7 @@ def status(
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Show leader, standbys, workers, what waits, and what is wrong."""
-    import asyncio
-
+    from sched_cli import loops
     from sched_cli.cluster import find_status
     from sched_cli.render import console, plain
     from sched_cli.render.cluster import cluster_parts
@@ -51,7 +50,7 @@ def status(
         )
         watching.watch(subject, output, interval, watching.Engine(engine))
         return
-    found = asyncio.run(find_status(engine))
+    found = loops.run_once(find_status(engine))
     if output is OutputFormat.TABLE:
         for part in cluster_parts(found):
             console.data().print(part)

@@ -42,8 +42,7 @@ def doctor(
 
     With --postgres-dsn and --redis-url it also looks into those servers.
     """
-    import asyncio
-
+    from sched_cli import loops
     from sched_cli.doctor.examination import examine
     from sched_cli.doctor.findings import Level, verdict
     from sched_cli.errors import EXIT_FAILED, EXIT_UNREACHABLE
@@ -52,7 +51,7 @@ def doctor(
     from sched_cli.render.doctor import as_json, finding_as_json, print_findings
     from sched_sdk._client.addresses import parse_addresses
 
-    examined = asyncio.run(
+    examined = loops.run_once(
         examine(
             parse_addresses(engine),
             postgres_dsn=postgres_dsn or "",

@@ -62,12 +62,10 @@ def up(
     db: StoreFileOption = None,
 ) -> None:
     """Apply what is missing."""
-    import asyncio
-
-    from sched_cli import migrations
+    from sched_cli import loops, migrations
 
     migrator = migrations.migrator_of(context, postgres_dsn, db)
-    asyncio.run(migrations.up(migrator, to, dry_run=dry_run))
+    loops.run_once(migrations.up(migrator, to, dry_run=dry_run))
 
 
 @examples(
@@ -95,12 +93,10 @@ def down(
     db: StoreFileOption = None,
 ) -> None:
     """Take migrations back; what they added is lost. No engine may use the store."""
-    import asyncio
-
-    from sched_cli import migrations
+    from sched_cli import loops, migrations
 
     migrator = migrations.migrator_of(context, postgres_dsn, db)
-    asyncio.run(migrations.down(migrator, to, dry_run=dry_run, yes=yes))
+    loops.run_once(migrations.down(migrator, to, dry_run=dry_run, yes=yes))
 
 
 @examples(
@@ -117,12 +113,10 @@ def status(
 
     Exit code 1 if a file is not the one that was applied, or is not there.
     """
-    import asyncio
-
-    from sched_cli import migrations
+    from sched_cli import loops, migrations
 
     migrator = migrations.migrator_of(context, postgres_dsn, db)
-    asyncio.run(migrations.show_status(migrator, output))
+    loops.run_once(migrations.show_status(migrator, output))
 
 
 @examples(

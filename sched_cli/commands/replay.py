@@ -234,14 +234,13 @@ def _replay_as_json(
 
 
 def _replay(wanted: Wanted, app: App, engine: str, reports: Reports) -> None:
-    import asyncio
-
+    from sched_cli import loops
     from sched_cli.render.progress import Progress
     from sched_cli.replaying import definitions_of, only_of_others, replay_all
 
     definitions = definitions_of(app)
     with Progress("replayed", lambda: reports.done) as progress:
-        asyncio.run(replay_all(wanted, definitions, engine, reports, progress.expect))
+        loops.run_once(replay_all(wanted, definitions, engine, reports, progress.expect))
     if reports.skipped and reports.is_empty and wanted.filters is None:
         # Of captured histories somebody meant these; an engine may have none of the app's.
         raise only_of_others(reports.skipped, app.workflow_names)

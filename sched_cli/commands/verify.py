@@ -121,9 +121,9 @@ def _verify(
     strict: bool,
     jobs: int | None,
 ) -> Reports:
-    import asyncio
     import time
 
+    from sched_cli import loops
     from sched_cli.obvious_app import obvious_app
     from sched_cli.render import console
     from sched_cli.render.divergence import local_code
@@ -136,7 +136,7 @@ def _verify(
     reports = Reports(strict, _line if output is OutputFormat.JSONL else None)
     started = time.monotonic()
     with Progress("replayed", lambda: reports.done) as progress:
-        asyncio.run(
+        loops.run_once(
             replay_in_parallel(
                 wanted,
                 given_app or [obvious_app()],

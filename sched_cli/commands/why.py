@@ -47,15 +47,14 @@ def why(
     which worker is missing, which signal, timer, activity or step it waits for, since
     when and where in the code.
     """
-    import asyncio
-
+    from sched_cli import loops
     from sched_cli.render import console, plain
     from sched_cli.render.why import reasons
 
     if watch:
         _watch(workflow_id, output, interval, engine)
         return
-    sight = asyncio.run(_read(engine, workflow_id))
+    sight = loops.run_once(_read(engine, workflow_id))
     if isinstance(sight, dict):
         raise _no_leader(sight, output)
     found = reasons(sight.description, sight.now, sight)
