@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.sim.loop import State
+from tests.sim.queue import HOST as QUEUE
 
 if TYPE_CHECKING:
     from tests.sim.nodes import Node
@@ -50,9 +51,8 @@ class Injector:
         database.away = database.full = False
         database.slow = 1.0
         queue.drops = queue.repeats = queue.reorders = 0.0
-        if queue.away:
-            queue.back()
         network.heal()
+        queue.back()
         for worker in world.workers:
             worker.newest = True
             if not worker.is_newest:
@@ -61,6 +61,12 @@ class Injector:
             node.process.dies_after = None
             node.process.go_on()
             node.start()
+
+    def _heal(self, one: str, other: str) -> None:
+        self._world.network.heal(one, other)
+        if other == QUEUE:
+            # Whoever reaches the queue again looks what is in it.
+            self._world.queue.tell_available(list(self._world.queue.waiting))
 
     def _set_rates(self) -> None:
         world, rates = self._world, self._world.plan.rates
@@ -95,7 +101,7 @@ class Injector:
             case "cut":
                 one, other = fault.target.split("|")
                 world.network.cut(one, other)
-                self._after(fault, lambda: world.network.heal(one, other))
+                self._after(fault, lambda: self._heal(one, other))
                 if other == "database":
                     self._end_session_if_cut(one)
             case "streams broken":

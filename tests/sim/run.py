@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.sim.plan import Plan
 
 _LOOK_EVERY_S = 0.25
+_SETTLES_WITHIN_S = 60.0
 _MOST_CALLBACKS = 6_000_000
 _MOST_COLLECTIONS = 5
 
@@ -129,10 +130,19 @@ async def _phases(world: World) -> None:
             missing = [job for job in world.plan.jobs if job.number not in world.done]
             names = ", ".join(f"{job.workflow_id} ({job.workflow})" for job in missing[:5])
             world.wrong("Liveness", f"{len(missing)} workflows do not finish: {names}")
+    await _settle(world)
     if not world.failures:
         world.checkers.ended()
     for message in world.logs.unexpected:
         world.wrong("Logs", message)
+
+
+async def _settle(world: World) -> None:
+    """An engine that was frozen learns only now who has left it meanwhile."""
+    until = world.loop.time() + _SETTLES_WITHIN_S
+    while not world.failures and not world.checkers.settled and world.loop.time() < until:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        world.checkers.looked()
 
 
 async def _until(world: World, when: float) -> None:

@@ -143,6 +143,10 @@ class Checkers:
         for checker in self._all:
             checker.looked()
 
+    @property
+    def settled(self) -> bool:
+        return all(checker.settled for checker in self._all)
+
     def ended(self) -> None:
         for checker in self._all:
             checker.ended()

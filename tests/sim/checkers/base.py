@@ -58,5 +58,10 @@ class Checker:
     def looked(self) -> None:
         """Now and then."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is on its way that `ended` would take for a leftover."""
+        return True
+
     def ended(self) -> None:
         """The run is over, all of it should be finished."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tests.sim.checkers.base import Checker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sched_server.engine import Engine
     from tests.sim.world import World
 
@@ -84,8 +86,16 @@ class Bounded(Checker):
         if count > most:
             self.wrong(f"{where}: {count} {what}, at most {most} are right")
 
+    @property
+    def settled(self) -> bool:
+        return not any(self._leftovers())
+
     def ended(self) -> None:
         """Everybody has what they waited for, so nobody waits any more."""
+        for leftover in self._leftovers():
+            self.wrong(leftover)
+
+    def _leftovers(self) -> Iterator[str]:
         for node in self.world.engines:
             engine = node.engine
             if engine is None:
@@ -100,7 +110,7 @@ class Bounded(Checker):
                 "activities": sum(len(s.activities) for s in engine.workers.sessions.values()),
             }
             if any(left.values()):
-                self.wrong(f"{node.name}: everything has ended, and there are still {left}")
+                yield f"{node.name}: everything has ended, and there are still {left}"
 
 
 def _waiting(connection: Any) -> int:
