@@ -11,7 +11,7 @@ import functools
 import inspect
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -145,30 +145,14 @@ def given() -> Access:
     return access_of()
 
 
-class _ServingSettings(TypedDict):
-    tls_cert: str
-    tls_key: str
-    tls_client_ca: str
-    token_file: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """How an engine lets callers in. Empty: not so."""
+    """How an engine lets callers in, named as in its settings. Empty: not so."""
 
     tls_cert: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
     token_file: str = ""
-
-    def settings(self) -> _ServingSettings:
-        """As the engine's settings are named."""
-        return {
-            "tls_cert": self.tls_cert,
-            "tls_key": self.tls_key,
-            "tls_client_ca": self.tls_client_ca,
-            "token_file": self.token_file,
-        }
 
     def lend(self, engine: str) -> None:
         """Let what this process starts get into the engine at these addresses. Its

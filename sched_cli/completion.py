@@ -25,7 +25,7 @@ __all__ = [
 
 _PATIENCE_S = 0.2
 _MOST = 50
-_STATUSES = (
+STATUSES = (
     "RUNNING",
     "COMPLETED",
     "FAILED",
@@ -87,7 +87,7 @@ def build_ids(ctx: Any, incomplete: str) -> list[str]:
 
 def statuses(incomplete: str) -> list[str]:
     """Statuses, in the case in which they are typed: both are understood."""
-    names = [name.lower() for name in _STATUSES] if incomplete.islower() else _STATUSES
+    names = [name.lower() for name in STATUSES] if incomplete.islower() else STATUSES
     return _beginning(list(names), incomplete)
 
 

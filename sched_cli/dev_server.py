@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,7 @@ class DevServer:
             metrics_port_may_differ=asked is None,
             otlp_endpoint=self.otlp_endpoint,
             movable_clock=True,
-            **self.serving.settings(),
+            **asdict(self.serving),
         )
         server = EngineServer(settings)
         try:

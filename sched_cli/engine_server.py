@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sched_cli import logs, loops
@@ -70,7 +70,7 @@ class EngineOptions:
             port=self.port,
             metrics_port=self.metrics_port,
             otlp_endpoint=checked_endpoint(self.otlp_endpoint),
-            **self.serving.settings(),
+            **asdict(self.serving),
             advertise=self._advertised(),
             migrate=self.migrate,
             migration_wait_s=self.wait_s,

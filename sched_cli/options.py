@@ -133,6 +133,25 @@ CheckSecondsOption = Annotated[
         help="It tries for so long, and goes on with what it knows then.",
     ),
 ]
+HostOption = Annotated[
+    str,
+    typer.Option("--host", metavar="HOST", envvar="SCHED_HOST", help="The address to listen on."),
+]
+PortOption = Annotated[
+    int,
+    typer.Option(
+        "--port", metavar="PORT", min=0, max=65535, envvar="SCHED_PORT", help="0 picks a free one."
+    ),
+]
+InputsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="VALUE",
+        help="An argument: JSON, or else a string; repeatable.  [env var: SCHED_INPUT, one]",
+    ),
+]
 MetricsPortOption = Annotated[
     int | None,
     typer.Option(

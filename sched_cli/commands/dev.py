@@ -14,9 +14,11 @@ from sched_cli.options import (
     CheckRunsOption,
     CheckSecondsOption,
     GraceOption,
+    HostOption,
     MetricsPortOption,
     OnBreakOption,
     OtlpEndpointOption,
+    PortOption,
     ServingCertificateOption,
     ServingClientCaOption,
     ServingKeyOption,
@@ -55,23 +57,8 @@ def dev(
             help="Where the engine keeps its state; :memory: forgets it at the end.",
         ),
     ] = DEFAULT_DATABASE,
-    host: Annotated[
-        str,
-        typer.Option(
-            "--host", metavar="HOST", envvar="SCHED_HOST", help="The address to listen on."
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option(
-            "--port",
-            metavar="PORT",
-            min=0,
-            max=65535,
-            envvar="SCHED_PORT",
-            help="0 picks a free one.",
-        ),
-    ] = DEFAULT_PORT,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = DEFAULT_PORT,
     metrics_port: MetricsPortOption = None,
     otlp_endpoint: OtlpEndpointOption = "",
     tls_cert: ServingCertificateOption = "",

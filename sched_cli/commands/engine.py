@@ -9,7 +9,9 @@ import typer
 from sched_cli.options import (
     DEFAULT_METRICS_PORT,
     DEFAULT_PORT,
+    HostOption,
     OtlpEndpointOption,
+    PortOption,
     PostgresOption,
     RedisOption,
     ServingCertificateOption,
@@ -31,23 +33,8 @@ DEFAULT_LOCK_KEY = "0x53636845644c6431"
 def engine(
     postgres_dsn: PostgresOption = None,
     redis_url: RedisOption = "",
-    host: Annotated[
-        str,
-        typer.Option(
-            "--host", metavar="HOST", envvar="SCHED_HOST", help="The address to listen on."
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option(
-            "--port",
-            metavar="PORT",
-            min=0,
-            max=65535,
-            envvar="SCHED_PORT",
-            help="0 picks a free one.",
-        ),
-    ] = DEFAULT_PORT,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = DEFAULT_PORT,
     metrics_port: Annotated[
         int,
         typer.Option(

@@ -9,6 +9,7 @@ import typer
 from sched_cli.options import (
     DEFAULT_ENGINE,
     EngineOption,
+    InputsOption,
     OutputFormat,
     OutputOption,
     WorkflowIdArgument,
@@ -44,15 +45,7 @@ def query(
             metavar="[NAME]", help="The query's name; without it, the queries there are."
         ),
     ] = None,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input",
-            "-i",
-            metavar="VALUE",
-            help="An argument: JSON, or else a string; repeatable.  [env var: SCHED_INPUT, one]",
-        ),
-    ] = None,
+    inputs: InputsOption = None,
     timeout: TimeoutOption = None,
     output: OutputOption = OutputFormat.TABLE,
     engine: EngineOption = DEFAULT_ENGINE,

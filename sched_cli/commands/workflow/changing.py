@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sched_cli.options import DEFAULT_ENGINE, EngineOption, WorkflowIdArgument
+from sched_cli.options import DEFAULT_ENGINE, EngineOption, InputsOption, WorkflowIdArgument
 from sched_cli.parser import examples
 
 if TYPE_CHECKING:
@@ -27,15 +27,7 @@ ReasonOption = Annotated[
 def signal(
     workflow_id: WorkflowIdArgument,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The signal's name.")],
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input",
-            "-i",
-            metavar="VALUE",
-            help="An argument: JSON, or else a string; repeatable.  [env var: SCHED_INPUT, one]",
-        ),
-    ] = None,
+    inputs: InputsOption = None,
     engine: EngineOption = DEFAULT_ENGINE,
 ) -> None:
     """Send a signal to a workflow."""

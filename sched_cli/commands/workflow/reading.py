@@ -38,16 +38,6 @@ if TYPE_CHECKING:
         build_id: str | None
 
 
-_STATUSES = (
-    "RUNNING",
-    "COMPLETED",
-    "FAILED",
-    "CANCELED",
-    "TERMINATED",
-    "TIMED_OUT",
-    "CONTINUED_AS_NEW",
-)
-
 NO_WORKFLOWS = "There are no such workflows."
 
 StatusOption = Annotated[
@@ -243,12 +233,12 @@ def filters_of(
 
 def _check_status(given: str) -> str:
     status = given.upper().replace("-", "_")
-    if status not in _STATUSES:
+    if status not in completion.STATUSES:
         from sched_cli.errors import UsageError
         from sched_cli.suggesting import did_you_mean
 
-        like = did_you_mean(given, _STATUSES)
-        raise UsageError(f"--status {given!r} is none of {', '.join(_STATUSES)}.{like}")
+        like = did_you_mean(given, completion.STATUSES)
+        raise UsageError(f"--status {given!r} is none of {', '.join(completion.STATUSES)}.{like}")
     return status
 
 

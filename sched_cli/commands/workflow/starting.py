@@ -12,6 +12,7 @@ from sched_cli import completion
 from sched_cli.options import (
     DEFAULT_ENGINE,
     EngineOption,
+    InputsOption,
     OutputFormat,
     OutputOption,
     TaskQueueOption,
@@ -45,15 +46,7 @@ def start(
             autocompletion=completion.workflow_types,
         ),
     ],
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input",
-            "-i",
-            metavar="VALUE",
-            help="An argument: JSON, or else a string; repeatable.  [env var: SCHED_INPUT, one]",
-        ),
-    ] = None,
+    inputs: InputsOption = None,
     workflow_id: Annotated[
         str | None,
         typer.Option(

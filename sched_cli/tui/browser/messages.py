@@ -61,12 +61,3 @@ class RunOpened(Message):
     def __init__(self, run: RunKey) -> None:
         super().__init__()
         self.run = run
-
-
-class QueryChosen(Message):
-    """This query of the workflow is to be called."""
-
-    def __init__(self, name: str, parameters: list[str]) -> None:
-        super().__init__()
-        self.name = name
-        self.parameters = parameters
