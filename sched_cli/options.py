@@ -9,8 +9,8 @@ import typer
 
 from sched_cli import completion
 from sched_cli.global_options import EVERYWHERE
-from sched_cli.reload.on_break import OnBreak
-from sched_cli.values import seconds
+from sched_cli.reload.on_break import OnBreak, ReloadCheck
+from sched_cli.values import Seconds, seconds, seconds_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,6 +104,8 @@ GraceOption = Annotated[
         help="How long running activities may take to finish after SIGTERM or a reload.",
     ),
 ]
+DEFAULT_GRACE = Seconds(8)
+DEFAULT_CHECK_TIME = Seconds(ReloadCheck().seconds)
 OnBreakOption = Annotated[
     OnBreak,
     typer.Option(
@@ -122,14 +124,13 @@ CheckRunsOption = Annotated[
         help="A reload tries the new code on the newest open workflows, so many of each type.",
     ),
 ]
-CheckSecondsOption = Annotated[
+CheckTimeOption = Annotated[
     float,
     typer.Option(
-        "--check-seconds",
-        metavar="SECONDS",
-        min=0.1,
-        max=600,
-        envvar="SCHED_CHECK_SECONDS",
+        "--check-time",
+        metavar="DURATION",
+        parser=seconds_between(0.1, 600),
+        envvar="SCHED_CHECK_TIME",
         help="It tries for so long, and goes on with what it knows then.",
     ),
 ]
@@ -270,4 +271,4 @@ def refuse_typed(context: typer.Context, parameters: Sequence[str], why: str) ->
             raise UsageError(f"--{parameter.replace('_', '-')} {why}")
 
 
-RELOAD_PARAMETERS = ("on_break", "check_runs", "check_seconds")
+RELOAD_PARAMETERS = ("on_break", "check_runs", "check_time")

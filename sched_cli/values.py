@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sched_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _VARIABLE = "SCHED_INPUT"
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -59,9 +63,29 @@ def _refuse_constant(name: str) -> NoReturn:
     raise _NotJsonError(name)
 
 
+class Seconds(float):
+    """The default of an option that takes a duration, shown as people write it."""
+
+    def __str__(self) -> str:
+        return f"{float(self):g}s"
+
+
 def seconds(text: object) -> float:
     """A duration as seconds, for options that are numbers inside; the parser of their
     values. Raises BadParameter, which names the option."""
+    return _seconds(text, 0, math.inf)
+
+
+def seconds_between(least: float, most: float) -> Callable[[object], float]:
+    """The same for an option with limits."""
+
+    def parse(text: object) -> float:
+        return _seconds(text, least, most)
+
+    return parse
+
+
+def _seconds(text: object, least: float, most: float) -> float:
     import typer
 
     if isinstance(text, float):
@@ -70,7 +94,12 @@ def seconds(text: object) -> float:
         length = parse_duration(str(text), "the value")
     except UsageError as error:
         raise typer.BadParameter(str(error).removeprefix("the value ")) from None
-    return length.total_seconds() if length else 0.0
+    given = length.total_seconds() if length else 0.0
+    if given < least:
+        raise typer.BadParameter(f"{text!r} is too short; the least is {Seconds(least)}.")
+    if given > most:
+        raise typer.BadParameter(f"{text!r} is too long; the most is {Seconds(most)}.")
+    return given
 
 
 def parse_duration(text: str | None, option: str) -> timedelta | None:

@@ -8,11 +8,13 @@ import typer
 
 from sched_cli.errors import UsageError
 from sched_cli.options import (
+    DEFAULT_CHECK_TIME,
+    DEFAULT_GRACE,
     DEFAULT_PORT,
     RELOAD_PARAMETERS,
     CheckDeterminismOption,
     CheckRunsOption,
-    CheckSecondsOption,
+    CheckTimeOption,
     GraceOption,
     HostOption,
     MetricsPortOption,
@@ -76,8 +78,8 @@ def dev(
     task_queue: TaskQueueOption = "default",
     on_break: OnBreakOption = OnBreak.ROUTE,
     check_runs: CheckRunsOption = _CHECK.newest,
-    check_seconds: CheckSecondsOption = _CHECK.seconds,
-    grace: GraceOption = 8.0,
+    check_time: CheckTimeOption = DEFAULT_CHECK_TIME,
+    grace: GraceOption = DEFAULT_GRACE,
     check_determinism: CheckDeterminismOption = True,
 ) -> None:
     """Run an engine on SQLite, and with APP a worker that reloads.
@@ -101,7 +103,7 @@ def dev(
         targets=tuple(app or ()),
         task_queue=task_queue,
         grace_s=grace,
-        reload_check=ReloadCheck(on_break, check_runs, check_seconds),
+        reload_check=ReloadCheck(on_break, check_runs, check_time),
         otlp_endpoint=otlp_endpoint,
         check_determinism=check_determinism,
         serving=serving,
@@ -111,8 +113,6 @@ def dev(
             raise UsageError("--ha keeps its state in Postgres, below .sched; it takes no --db.")
         if metrics_port is not None:
             raise UsageError("--ha shows a takeover, without metrics; it takes no --metrics-port.")
-        if serving != Serving():
-            raise UsageError("--ha shows a takeover, in plain text; it takes no TLS and no tokens.")
         from sched_cli.ha.dev_cluster import DevCluster
 
         cluster = DevCluster(host=host, port=port, worker=worker, otlp_endpoint=otlp_endpoint)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sched_cli.options import (
+    DEFAULT_GRACE,
     DEFAULT_METRICS_PORT,
     DEFAULT_PORT,
     HostOption,
@@ -20,7 +21,7 @@ from sched_cli.options import (
     ServingTokensOption,
 )
 from sched_cli.parser import examples
-from sched_cli.values import seconds
+from sched_cli.values import Seconds, seconds
 
 DEFAULT_LOCK_KEY = "0x53636845644c6431"
 
@@ -82,10 +83,10 @@ def engine(
             "--store-wait",
             metavar="DURATION",
             parser=seconds,
-            envvar="SCHED_STORE_WAIT_SECONDS",
+            envvar="SCHED_STORE_WAIT",
             help="How long to wait at the start for a Postgres that is away or being migrated.",
         ),
-    ] = 30.0,
+    ] = Seconds(30),
     grace: Annotated[
         float,
         typer.Option(
@@ -95,7 +96,7 @@ def engine(
             envvar="SCHED_SHUTDOWN_GRACE_SECONDS",
             help="How long calls under way may take to finish after SIGTERM.",
         ),
-    ] = 8.0,
+    ] = DEFAULT_GRACE,
 ) -> None:
     """Run an engine on Postgres.
 

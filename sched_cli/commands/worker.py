@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sched_cli.options import (
+    DEFAULT_CHECK_TIME,
     DEFAULT_ENGINE,
+    DEFAULT_GRACE,
     RELOAD_PARAMETERS,
     CheckDeterminismOption,
     CheckRunsOption,
-    CheckSecondsOption,
+    CheckTimeOption,
     EngineOption,
     GraceOption,
     MetricsPortOption,
@@ -32,7 +34,7 @@ _CHECK = ReloadCheck()
 
 @examples(
     "sched worker app.py --reload",
-    "sched worker app.py more.py --task-queue billing --grace 30",
+    "sched worker app.py more.py --task-queue billing --grace 30s",
     "sched worker app.py --engine engine-a.example:50051,engine-b.example:50051",
 )
 def worker(
@@ -47,8 +49,8 @@ def worker(
     task_queue: TaskQueueOption = "default",
     on_break: OnBreakOption = OnBreak.ROUTE,
     check_runs: CheckRunsOption = _CHECK.newest,
-    check_seconds: CheckSecondsOption = _CHECK.seconds,
-    grace: GraceOption = 8.0,
+    check_time: CheckTimeOption = DEFAULT_CHECK_TIME,
+    grace: GraceOption = DEFAULT_GRACE,
     engine: EngineOption = DEFAULT_ENGINE,
     metrics_port: MetricsPortOption = None,
     metrics_host: Annotated[
@@ -80,7 +82,7 @@ def worker(
         otlp_endpoint=checked_endpoint(otlp_endpoint),
         check_determinism=check_determinism,
     )
-    check = ReloadCheck(on_break, check_runs, check_seconds)
+    check = ReloadCheck(on_break, check_runs, check_time)
     loops.run(_run_with_reload(options, check) if reload else _run(options))
 
 

@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,7 @@ class DevCluster:
             self.worker.check()
             check_host(self.host)
             ports = self._ports()
+            self._check_security()
             _make_state()
             with _only_one_here(STATE / "lock"):
                 data = data_folder(STATE)
@@ -65,24 +66,40 @@ class DevCluster:
 
     async def _serve(self, servers: _Servers, data: Path, ports: tuple[int, int]) -> None:
         ready = await servers.ready()
+        serving = self.worker.serving
         options = [
-            EngineOptions(ready.postgres_dsn, ready.redis_url, self.host, port, self.otlp_endpoint)
+            EngineOptions(
+                ready.postgres_dsn, ready.redis_url, self.host, port, self.otlp_endpoint, serving
+            )
             for port in ports
         ]
         engines = Engines(options, EngineNews())
         worker: Supervisor | None = None
         console.labelled("engines", f"{engines.addresses}, on Postgres and Redis", "green")
         console.labelled("state", _shown(data))
-        console.labelled("clients", f"--engine {engines.addresses}")
+        engine_option = f" --engine {engines.addresses}{serving.options()}"
+        console.labelled("clients", engine_option.strip())
         engines.start()
         try:
             await engines.led()
-            engine_option = f" --engine {engines.addresses}"
             worker = self.worker.start(engines.addresses, engine_option=engine_option)
             await servers.ended()
         finally:
             stops = [engines.stop(), *([worker.stop(gently=False)] if worker else [])]
             await asyncio.gather(*stops)
+
+    def _check_security(self) -> None:
+        """Raises UsageError for files with which no engine would start."""
+        from sched_server import EngineSettings
+        from sched_server.errors import EngineSettingsError
+        from sched_server.rpc.security import server_credentials, tokens_of
+
+        settings = EngineSettings(host=self.host, **asdict(self.worker.serving))
+        try:
+            server_credentials(settings)
+            tokens_of(settings)
+        except EngineSettingsError as error:
+            raise UsageError(str(error)) from error
 
     def _ports(self) -> tuple[int, int]:
         if self.port == _LAST_PORT:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sched_cli import logs, loops
@@ -38,6 +39,7 @@ async def _serve(options: EngineOptions, link: SupervisorLink) -> int:
         otlp_endpoint=options.otlp_endpoint,
         migrate=True,
         movable_clock=True,
+        **asdict(options.serving),
     )
     server = EngineServer(settings)
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal, Self
+
+from sched_cli.access import Serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,21 @@ class ServersReport(_Message):
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions(_Message):
-    """What one engine is to be."""
+    """What one engine is to be. Others see it among the arguments of a process: of
+    secrets it has the files alone."""
 
     postgres_dsn: str
     redis_url: str
     host: str
     port: int
-    otlp_endpoint: str
+    otlp_endpoint: str = ""
+    serving: Serving = field(default_factory=Serving)
+
+    @classmethod
+    def decode(cls, text: str | bytes) -> Self:
+        """The message that `encode` or `text` wrote."""
+        fields = json.loads(text)
+        return cls(**{**fields, "serving": Serving(**fields["serving"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 from sched_cli.parser import examples_of
 from tests.cli.support import forgetting_imports, sched_in_process, start_dev
-from tests.docs.commands import app, check, commands
+from tests.docs.commands import app, check, commands, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +58,7 @@ _ONLY_PARSED = re.compile(
     r"sched (init|dev|worker|engine|tui|migrate new)\b| --watch| --step|db\.example|cache\.example"
 )
 _ENDS_IT = re.compile(r"workflow (cancel|terminate|reset|signal) order-7")
+_DURATION = re.compile(r"\d+(ms|[smhdw])")
 # What these find is no success, and is said to be none.
 _ENDS_WITH_1 = ("sched diff", "sched workflow reset order-7 --to divergence")
 
@@ -71,6 +72,18 @@ def test_every_command_ends_its_help_with_examples(path: str, command: TyperComm
     for line in lines:
         assert line.startswith(f"sched {path}")
         check(line.split(" > ")[0])
+
+
+def test_a_length_of_time_is_a_duration_everywhere() -> None:
+    """In the name of the option, in its help and in what it is by default."""
+    durations = 0
+    for path, option in options():
+        named = f"{path} {option.opts} {option.envvar} {option.metavar}"
+        assert "second" not in named.lower().replace("shutdown_grace_seconds", ""), named
+        if option.metavar == "DURATION":
+            durations += 1
+            assert option.default is None or _DURATION.fullmatch(str(option.default)), named
+    assert durations > 10
 
 
 @pytest.mark.parametrize("group", [(), *((name,) for name in ("workflow", "config", "migrate"))])

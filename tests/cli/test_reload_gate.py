@@ -301,7 +301,7 @@ def test_the_newest_of_each_type_are_tried(project: Project, worker: Running) ->
     [
         (("worker", "app.py", "--on-break", "hold"), "--on-break .* goes with --reload"),
         (("worker", "app.py", "--check-runs", "3"), "--check-runs .* goes with --reload"),
-        (("dev", "--check-seconds", "1"), "--check-seconds .* sched dev app.py"),
+        (("dev", "--check-time", "1s"), "--check-time .* sched dev app.py"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

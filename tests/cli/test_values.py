@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
+import typer
 
 from sched_cli.errors import UsageError
-from sched_cli.values import parse_duration, parse_inputs
+from sched_cli.values import Seconds, parse_duration, parse_inputs, seconds, seconds_between
 
 
 @pytest.mark.parametrize(
@@ -90,3 +92,17 @@ def test_what_is_no_duration(text: str) -> None:
 
 def test_no_duration_is_none() -> None:
     assert parse_duration(None, "--timeout") is None
+
+
+def test_options_that_are_seconds_inside() -> None:
+    assert (seconds("1m 30s"), seconds("90"), seconds(Seconds(8))) == (90, 90, 8)
+    assert str(Seconds(8)) == "8s"
+    within = seconds_between(0.1, 600)
+    assert within("10m") == 600
+    for text, words in (
+        ("0", "'0' is too short; the least is 0.1s"),
+        ("11m", "'11m' is too long; the most is 600s"),
+        ("soon", "'soon' is no duration"),
+    ):
+        with pytest.raises(typer.BadParameter, match=re.escape(words)):
+            within(text)

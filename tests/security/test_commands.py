@@ -204,17 +204,18 @@ async def tokens_in_plain_text() -> tuple[list[Finding], list[Finding]]:
 
 
 def test_an_engine_with_files_that_are_no_use_is_a_mistake_of_usage(
-    certs: Certificates, tmp_path: Path
+    certs: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     short = tmp_path / "short"
     short.write_text("secret")
     for arguments, words in (
         (("--tls-cert", certs.engine.cert, "--tls-key", certs.client.key), "does not belong"),
         (("--token-file", str(short)), "has 6 characters; it needs 16"),
-        (("--token-file", str(short), "--ha"), "it takes no TLS and no tokens"),
     ):
-        database = () if "--ha" in arguments else ("--db", ":memory:")
-        done = asked("dev", *database, "--port", "0", *arguments)
-        assert done.returncode == 2, done.stderr
-        assert words in done.stderr
-        assert "secret" not in done.stderr
+        for kind in (("--db", ":memory:"), ("--ha",)):
+            done = asked("dev", *kind, "--port", "0", *arguments)
+            assert done.returncode == 2, done.stderr
+            assert words in done.stderr
+            assert "secret" not in done.stderr
+    assert list(tmp_path.iterdir()) == [short], "nothing is made for what cannot start"
