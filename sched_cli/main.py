@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,28 @@ if TYPE_CHECKING:
 
     from sched_cli.global_options import GlobalOptions
 
+# In the order of the help. Each is a module of `commands/`, with a function of its name,
+# or `build_commands` where it is a noun.
+_COMMANDS = (
+    "init",
+    "dev",
+    "worker",
+    "check",
+    "workflow",
+    "why",
+    "tui",
+    "replay",
+    "verify",
+    "diff",
+    "capture",
+    "engine",
+    "migrate",
+    "cluster",
+    "time",
+    "config",
+    "doctor",
+    "version",
+)
 # They ask no engine that a profile speaks of, and may not stop at a broken file.
 _WITHOUT_PROFILE = ("config", "dev", "engine", "init", "version")
 
@@ -29,7 +52,8 @@ def run(arguments: list[str] | None = None) -> None:
         _apply(options, given)
         if given == ["--version"]:
             given = ["version"]  # as everybody tries first
-        build_app()(args=given, prog_name="sched")
+        named = given[0] if given and given[0] in _COMMANDS and not _completes() else None
+        build_app(only=named)(args=given, prog_name="sched")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
@@ -43,36 +67,21 @@ def _apply(options: GlobalOptions, given: list[str]) -> None:
     if options.no_color:
         os.environ["NO_COLOR"] = "1"
     asks_for_help = not given or not {"-h", "--help"}.isdisjoint(given)
-    completes = "_SCHED_COMPLETE" in os.environ
-    if not asks_for_help and not completes and given[0] not in _WITHOUT_PROFILE:
+    if not asks_for_help and not _completes() and given[0] not in _WITHOUT_PROFILE:
         profiles.apply(options.profile)
 
 
-def build_app() -> typer.Typer:
-    """All commands; a new noun is a module in `commands/` and one line here."""
+def _completes() -> bool:
+    """A shell asks what may come next; the line it has is in a variable."""
+    return "_SCHED_COMPLETE" in os.environ
+
+
+def build_app(only: str | None = None) -> typer.Typer:
+    """All commands, or none but one: describing them all to the parser takes 60 ms of
+    processor time, which is wasted on whoever has named the one that is meant."""
     import typer
 
     from sched_cli import options
-    from sched_cli.commands import (
-        capture,
-        check,
-        cluster,
-        config,
-        dev,
-        diff,
-        doctor,
-        engine,
-        init,
-        migrate,
-        replay,
-        time,
-        tui,
-        verify,
-        version,
-        why,
-        worker,
-        workflow,
-    )
     from sched_cli.parser import Commands, add
 
     app = typer.Typer(
@@ -90,24 +99,12 @@ def build_app() -> typer.Typer:
         ),
     )
     app.callback()(options.everywhere)
-    add(app, "init", init.init)
-    add(app, "dev", dev.dev)
-    add(app, "worker", worker.worker)
-    add(app, "check", check.check)
-    app.add_typer(workflow.build_commands(), name="workflow")
-    add(app, "why", why.why)
-    add(app, "tui", tui.tui)
-    add(app, "replay", replay.replay)
-    add(app, "verify", verify.verify)
-    add(app, "diff", diff.diff)
-    add(app, "capture", capture.capture)
-    add(app, "engine", engine.engine)
-    app.add_typer(migrate.build_commands(), name="migrate")
-    app.add_typer(cluster.build_commands(), name="cluster")
-    app.add_typer(time.build_commands(), name="time")
-    app.add_typer(config.build_commands(), name="config")
-    add(app, "doctor", doctor.doctor)
-    add(app, "version", version.version)
+    for name in (only,) if only else _COMMANDS:
+        module = importlib.import_module(f"sched_cli.commands.{name}")
+        if hasattr(module, "build_commands"):
+            app.add_typer(module.build_commands(), name=name)
+        else:
+            add(app, name, getattr(module, name))
     return app
 
 

@@ -84,3 +84,22 @@ def test_every_option_has_a_variable() -> None:
         ("sched", "--install-completion"),
         ("sched", "--show-completion"),
     ]
+
+
+def test_a_named_command_is_the_only_one_that_is_described() -> None:
+    described = {
+        module
+        for module in _modules_of("tui", "--help")
+        if module.startswith("sched_cli.commands.")
+    }
+    assert described == {"sched_cli.commands.tui"}
+
+
+def test_described_alone_a_command_is_the_same() -> None:
+    commands = typer.main.get_command(build_app()).commands
+    for name, command in commands.items():
+        alone = typer.main.get_command(build_app(only=name)).commands
+        assert list(alone) == [name]
+        assert alone[name].get_help(typer.Context(alone[name])) == command.get_help(
+            typer.Context(command)
+        )
