@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+_LONG_S = 10 * 86400
+
 
 def duration(length: timedelta) -> str:
-    """Two significant units at most: "340 ms", "4.2 s", "3 m 20 s", "5 h 12 m", "3 d 4 h"."""
+    """Two significant units at most: "340 ms", "4.2 s", "3 m 20 s", "5 h 12 m", "3 d 4 h".
+    From ten days on only the days,"""
     seconds = max(length.total_seconds(), 0.0)
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
@@ -19,9 +22,14 @@ def duration(length: timedelta) -> str:
         (60, "m", 1, "s"),
     ):
         if whole >= unit_s:
-            rest = whole % unit_s // smaller_s
+            rest = whole % unit_s // smaller_s if whole < _LONG_S else 0
             return f"{whole // unit_s} {unit}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def age(start: datetime, now: datetime) -> str:
+    """How long something has gone on, in whole seconds: as `ago` says it."""
+    return duration(_whole(now - start))
 
 
 def ago(time: datetime, now: datetime) -> str:

@@ -126,7 +126,7 @@ def _awaited(entry: Mapping[str, Any], wait: Mapping[str, Any], now: datetime) -
 def activity_reason(activity: PendingActivity, now: datetime) -> Reason:
     """A pending activity: failed, running, or waiting for a worker."""
     name = f"activity {activity.name}" + (f" ({activity.summary})" if activity.summary else "")
-    place = f", asked for at {activity.call_site}" if activity.call_site else ""
+    name += f" at {activity.call_site}" if activity.call_site else ""
     attempt = f"attempt {activity.attempt}"
     if activity.maximum_attempts:
         attempt += f" of {activity.maximum_attempts}"
@@ -135,7 +135,7 @@ def activity_reason(activity: PendingActivity, now: datetime) -> Reason:
     if activity.state == "BACKOFF":
         return Reason(
             "activity_failed",
-            f"It waits for {name}, {attempt}{next_try(activity.due_time, now)}{failure}{place}.",
+            f"It waits for {name}, {attempt}{next_try(activity.due_time, now)}{failure}.",
             fields,
             stuck=True,
             topic=f"activity {activity.seq}, attempt {activity.attempt}",
@@ -145,14 +145,13 @@ def activity_reason(activity: PendingActivity, now: datetime) -> Reason:
         retried = f", {attempt}{failure}" if activity.attempt > 1 else ""
         return Reason(
             "activity_running",
-            f"It waits for {name}, which runs{since} on worker {activity.identity}"
-            f"{retried}{place}.",
+            f"It waits for {name}, which runs{since} on worker {activity.identity}{retried}.",
             fields,
         )
     if activity.has_worker:
         return Reason(
             "activity_waits",
-            f"It waits for {name}, which waits for a worker that is free{place}.",
+            f"It waits for {name}, which waits for a worker that is free.",
             fields,
         )
     queue = activity.task_queue
@@ -184,7 +183,7 @@ def _activity_fields(activity: PendingActivity) -> dict[str, Any]:
 
 def timer_reason(timer: PendingTimer, now: datetime) -> Reason:
     """A timer that has not fired."""
-    place = f", asked for at {timer.call_site}" if timer.call_site else ""
+    place = f", at {timer.call_site}" if timer.call_site else ""
     return Reason(
         "timer",
         f"It sleeps until {local(timer.due_time)} ({until(timer.due_time, now)}){place}.",

@@ -159,8 +159,8 @@ def pending(**changes: Any) -> PendingActivity:
                 )
             },
             (
-                "It waits for activity send_email, attempt 3 of 5, next try in 4 s: "
-                "ConnectionError: refused by host, asked for at app.py:12."
+                "It waits for activity send_email at app.py:12, attempt 3 of 5, next try in 4 s: "
+                "ConnectionError: refused by host."
             ),
         ),
         (
@@ -173,16 +173,13 @@ def pending(**changes: Any) -> PendingActivity:
                     ),
                 )
             },
-            (
-                "It waits for activity send_email, which runs for 3 s on worker 7@host, "
-                "asked for at app.py:12."
-            ),
+            ("It waits for activity send_email at app.py:12, which runs for 3 s on worker 7@host."),
         ),
         (
             {"activities": (pending(has_worker=False, queue_has_workers=False),)},
             (
-                "It waits for activity send_email, but no worker serves that on task queue mail. "
-                "Start one: sched worker app.py --task-queue mail"
+                "It waits for activity send_email at app.py:12, but no worker serves that on task "
+                "queue mail. Start one: sched worker app.py --task-queue mail"
             ),
         ),
     ],
@@ -197,7 +194,7 @@ def test_why_names_the_earliest_timer() -> None:
         for seq, hours in ((1, 50), (2, 2))
     )
     (reason,) = reasons(description(timers=timers), NOW)
-    assert reason.sentence.endswith("(in 2 h), asked for at app.py:14.")
+    assert reason.sentence.endswith("(in 2 h), at app.py:14.")
     assert not reason.stuck
 
 

@@ -35,7 +35,7 @@ class Browser(Enduring, App[None]):
 
     TITLE = "sched"
     CSS = """
-    Toast { padding: 0 1; margin: 0; max-width: 70; }
+    Toast { padding: 0 1; margin: 0; max-width: 70; background: $panel; }
     ToastRack { margin-bottom: 1; }
     CommandPalette { align-horizontal: center; }
     CommandPalette > Vertical { width: 76; max-width: 100%; }

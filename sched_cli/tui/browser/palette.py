@@ -34,6 +34,8 @@ class Palette:
     """The same while the keys go elsewhere."""
     marked: str
     banner: str
+    track: str
+    """What leads the eye along a line; it says nothing by itself."""
 
     def of(self, role: str) -> str:
         """The colour for a role: the name of a field."""
@@ -55,6 +57,7 @@ DARK = Palette(
     cursor_away="#242b35",
     marked="#3b3320",
     banner="#5c1f24",
+    track="#4a5665",
 )
 LIGHT = Palette(
     text="#20262d",
@@ -71,6 +74,7 @@ LIGHT = Palette(
     cursor_away="#e6eaef",
     marked="#f6ebc8",
     banner="#f8d5d5",
+    track="#b4bac2",
 )
 
 

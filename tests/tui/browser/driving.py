@@ -9,21 +9,43 @@ import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from textual.widgets import Input
 
 from sched_cli.tui.browser.app import Browser
 from tests.tui.browser.recording import RecordedClient, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
     from textual.pilot import Pilot
 
 PICTURES = Path(__file__).resolve().parents[3] / "docs" / "pictures"
 UPDATE = os.environ.get("SCHED_UPDATE_PICTURES") == "1"
 _DEADLINE_S = 30.0
-_SETTLED_S = 1.5
+_SETTLED_S = 0.6
 
 _FONT_FACE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
+
+
+def _stay(_: Input) -> None:
+    """In place of blinking."""
+
+
+@contextlib.contextmanager
+def same_everywhere() -> Iterator[None]:
+    """Local time is UTC, colours are there, and the cursor does not blink."""
+    try:
+        with (
+            mock.patch.dict(os.environ, {"TZ": "UTC"}),
+            mock.patch.object(Input, "_toggle_cursor", _stay),
+        ):
+            os.environ.pop("NO_COLOR", None)
+            time.tzset()
+            yield
+    finally:
+        time.tzset()
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
@@ -45,6 +67,7 @@ async def browsing(
     """A browser that runs, connected or about to be. Its own errors are told and do
     not end it: those in `failures` must have come, and no others."""
     app = Browser("localhost:50051", connect=connect, **options)
+    app.animation_level = "none"
     async with app.run_test(size=size, notifications=True) as pilot:
         yield pilot
         # As when somebody leaves; from here on nothing is told.
@@ -66,7 +89,8 @@ async def browsing_recorded(
         return source
 
     async with browsing(connect, size, **options) as pilot:
-        await until(lambda: "listed" in text_of(pilot) and "run " in text_of(pilot), "reading")
+        wanted = "run " if source.runs else "No workflows yet"
+        await until(lambda: "listed" in text_of(pilot) and wanted in text_of(pilot), "reading")
         yield pilot
 
 
@@ -90,11 +114,23 @@ def picture_of(pilot: Pilot[None]) -> str:
     return _FONT_FACE.sub("", pilot.app.export_screenshot(title="sched tui")).strip()
 
 
+async def settled(pilot: Pilot[None]) -> None:
+    """Wait until the screen has not changed for a while."""
+    since, before = time.monotonic(), ""
+    deadline = since + _DEADLINE_S
+    while time.monotonic() < since + _SETTLED_S:
+        assert time.monotonic() < deadline, f"the screen does not come to rest:\n{before}"
+        now = picture_of(pilot)
+        if now != before:
+            since, before = time.monotonic(), now
+        await asyncio.sleep(0.1)
+
+
 async def assert_picture(pilot: Pilot[None], name: str) -> None:
     """The screen comes to look as in docs/pictures; SCHED_UPDATE_PICTURES=1 writes it."""
     path = PICTURES / f"{name}.svg"
     if UPDATE:
-        await asyncio.sleep(_SETTLED_S)
+        await settled(pilot)
         path.parent.mkdir(exist_ok=True)
         path.write_text(picture_of(pilot) + "\n", encoding="utf-8")
         return

@@ -172,7 +172,7 @@ async def test_what_runs_grows_and_what_repeats_opens() -> None:
         # The axis is longer now, so what happened once moves to the left.
         await until(lambda: row_of(pilot, "◆ signal") != before, "the axis to grow")
         assert row_of(pilot, "◆ signal").rindex("◆") < before.rindex("◆")
-        assert "1 m 16 s" in row_of(pilot, "● workflow")
+        assert "1 m 15 s" in row_of(pilot, "● workflow")
         await pilot.press("right")
         await shows(pilot, "⊞ 6 times ActivityScheduled")
         await pilot.press(*["j"] * 6, "enter")

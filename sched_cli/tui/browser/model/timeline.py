@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sched_cli.render.events import failure_words
-from sched_cli.render.times import duration, until
+from sched_cli.render.times import age, duration, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,7 +50,7 @@ class Row:
             return f"{what} {until(self.due, now)}"
         if self.state == "waiting":
             return "waits for a worker"
-        return duration((self.end or now) - self.start)
+        return age(self.start, now) if self.end is None else duration(self.end - self.start)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sched_cli.errors import UsageError
 from sched_cli.tui.browser.acting import act_on_all
 from sched_cli.tui.browser.screens.dialog import Answers, Dialog, Field
+from sched_cli.tui.browser.widgets.common.painting import fit_middle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ask_cancel", "ask_signal", "ask_terminate", "inputs_of", "inputs_problem"]
 
-_SHOWN = 3
+_SHOWN, _NAME = 3, 30
 _INPUT_HINT = 'nothing, 42, "text" or {"by": "ops"}'
 
 
@@ -125,4 +126,5 @@ def _names(runs: Sequence[RunKey]) -> str:
     if len(runs) == 1:
         return runs[0].workflow_id
     more = f" and {len(runs) - _SHOWN} more" if len(runs) > _SHOWN else ""
-    return f"{len(runs)} runs ({', '.join(run.workflow_id for run in runs[:_SHOWN])}{more})"
+    names = ", ".join(fit_middle(run.workflow_id, _NAME) for run in runs[:_SHOWN])
+    return f"{len(runs)} runs ({names}{more})"

@@ -46,7 +46,15 @@ class Dialog(Enduring, ModalScreen[Answers | None]):
     Dialog Label { color: $dim; }
     Dialog #problem { color: $error; height: auto; }
     Dialog Horizontal { height: 1; align-horizontal: right; margin-top: 0; }
-    Dialog Button { min-width: 12; margin-left: 2; }
+    Dialog Button, Dialog Button.-primary, Dialog Button.-error {
+        min-width: 12; margin-left: 2; background: $surface; color: $foreground;
+        text-style: bold;
+    }
+    Dialog Button.-error { color: $error; }
+    Dialog Button:focus, Dialog Button.-primary:focus {
+        background: $primary; color: $background; text-style: bold;
+    }
+    Dialog Button.-error:focus { background: $error; color: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave"),
@@ -86,7 +94,7 @@ class Dialog(Enduring, ModalScreen[Answers | None]):
                     variant="error" if self._destroys else "primary",
                     compact=True,
                 )
-                yield Button("No", id="leave", compact=True)
+                yield Button("No" if self._destroys else "Leave", id="leave", compact=True)
 
     def on_mount(self) -> None:
         if self._fields:

@@ -217,8 +217,10 @@ class WorkflowScreen(BrowserScreen):
             titles.refresh()
         values: dict[str, Any] = {"input": description.input}
         if description.status.closed:
-            failed = description.failure
-            values["result"] = description.result if failed is None else failed
+            if description.failure is None:
+                values["result"] = description.result
+            else:
+                values["failure"] = description.failure
         self.query_one("#values", JsonTree).show(values)
         self.query_one("#pending", TextPane).show(pending_lines(description, now))
         self.query_one("#stack", TextPane).show(self._stack_lines())

@@ -118,7 +118,9 @@ class WorkflowsScreen(BrowserScreen):
         if generation != self._generation:
             return
         self.query_one(StatusTabs).set_counts(count.by_status)
-        self._table.empty = RunTable.empty if self.filter == Filter() else "No such workflows."
+        self._table.empty = (
+            RunTable.empty if self.filter == Filter() else "No workflow matches; escape shows all."
+        )
         if self.runs.sort != "newest":
             await self._read_more()
             self.runs.sort_by(self.runs.sort, self.browser.now())

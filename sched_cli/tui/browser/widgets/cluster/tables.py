@@ -23,6 +23,7 @@ class QueueTable(LineList):
 
     DEFAULT_CSS = "QueueTable { height: auto; max-height: 8; }"
     empty = "No task queues: nothing waits, and no worker is connected."
+    margin_left = 0
 
     def __init__(self) -> None:
         super().__init__(id="queues")
@@ -62,6 +63,7 @@ class WorkerTable(LineList):
     """Every connected worker, by task queue."""
 
     empty = "No worker is connected. Start one: sched worker app.py"
+    margin_left = 0
 
     def __init__(self) -> None:
         super().__init__(id="workers")

@@ -28,7 +28,7 @@ class JsonTree(EnduringWidget, Tree[Any]):
     """Shows one value, or several under names."""
 
     DEFAULT_CSS = """
-    JsonTree { height: 1fr; background: $background; scrollbar-size-vertical: 1; padding: 0 1; }
+    JsonTree { height: 1fr; background: $background; scrollbar-size-vertical: 1; padding-left: 1; }
     JsonTree:focus { background-tint: $background 0%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -43,6 +43,8 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
         Binding("enter", "choose", "Open", show=False),
     ]
     empty = "Nothing here."
+    margin_left: ClassVar[int] = 1
+    """Blank cells before `empty`, as many as before the first column."""
 
     cursor: reactive[int] = reactive(0, repaint=False)
 
@@ -162,7 +164,8 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
         base = self._base_style()
         if index >= count:
             if y == 0 and not count:
-                return strip_of(Text(self.empty, palette_for(self).dim), width, base)
+                empty = " " * self.margin_left + self.empty
+                return strip_of(Text(empty, palette_for(self).dim), width, base)
             return Strip.blank(width, base)
         return strip_of(self.line(index, width), width, base + self._ground(index))
 

@@ -21,7 +21,20 @@ if TYPE_CHECKING:
 
     from sched_cli.tui.browser.app import Browser
 
-__all__ = ["browser_of", "cells", "fit", "now_of", "palette_for", "recoloured", "spark", "strip_of"]
+__all__ = [
+    "browser_of",
+    "cells",
+    "fit",
+    "fit_middle",
+    "joined",
+    "now_of",
+    "palette_for",
+    "recoloured",
+    "spark",
+    "strip_of",
+]
+
+_SHORTEST_CUT = 8
 
 
 def browser_of(widget: Widget) -> Browser:
@@ -49,9 +62,29 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     return padding + text if right else text + padding
 
 
+def fit_middle(text: str, width: int) -> str:
+    """At most `width` cells, cut in the middle: the end of an id tells as much as its
+    beginning."""
+    if cell_len(text) <= width or width < _SHORTEST_CUT:
+        return fit(text, width).rstrip() if cell_len(text) > width else text
+    end = (width - 1) // 2
+    return set_cell_size(text, width - 1 - end) + "…" + text[-end:]
+
+
 def cells(*parts: tuple[str, str]) -> Text:
     """A line of styled parts."""
     return Text.assemble(*parts, no_wrap=True, end="")
+
+
+def joined(facts: Sequence[str], width: int) -> str:
+    """As many of the facts as have room whole, the first ones first; of the very first
+    at least a part."""
+    line = fit(facts[0], width).rstrip() if facts else ""
+    for fact in facts[1:]:
+        longer = f"{line} · {fact}"
+        if cell_len(longer) <= width:
+            line = longer
+    return line
 
 
 @lru_cache(maxsize=1024)

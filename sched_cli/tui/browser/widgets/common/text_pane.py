@@ -17,7 +17,7 @@ class TextPane(EnduringWidget, VerticalScroll):
     """Lines, as the commands print them, in the colours of the theme."""
 
     DEFAULT_CSS = """
-    TextPane { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
+    TextPane { height: 1fr; padding-left: 1; scrollbar-size-vertical: 1; }
     TextPane Static { width: 1fr; }
     """
 

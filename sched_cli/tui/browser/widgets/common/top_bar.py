@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len
 from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from sched_cli.tui.browser.enduring import EnduringWidget
-from sched_cli.tui.browser.widgets.common.painting import cells, fit, palette_for
+from sched_cli.tui.browser.widgets.common.painting import cells, fit_middle, palette_for
 
 
 class TopBar(EnduringWidget, Widget):
@@ -25,6 +24,9 @@ class TopBar(EnduringWidget, Widget):
 
     def render(self) -> Text:
         palette = palette_for(self)
+        symbol, style = ("●", palette.good) if self.connected else ("○", palette.bad)
+        right = cells((f" {symbol} ", style), (self.engine, palette.dim), (" ", ""))
+        room = self.size.width - right.cell_len
         left = cells((" sched ", f"bold {palette.accent}"))
         for key, name in (("1", "Workflows"), ("2", "Cluster")):
             style = f"bold {palette.text}" if name == self._here else palette.dim
@@ -32,11 +34,7 @@ class TopBar(EnduringWidget, Widget):
             left.append(name, style)
         if self._here not in ("Workflows", "Cluster"):
             left.append("  ▸ ", palette.dim)
-            left.append(self._here, f"bold {palette.text}")
-        symbol, style = ("●", palette.good) if self.connected else ("○", palette.bad)
-        right = cells((f"{symbol} ", style), (self.engine, palette.dim), (" ", ""))
-        room = self.size.width - right.cell_len
-        if cell_len(left.plain) > room - 1:
-            left = Text(fit(left.plain, max(room - 1, 0)), palette.text)
-        left.append(" " * max(room - cell_len(left.plain), 1))
+            here = fit_middle(self._here, max(room - left.cell_len, 1))
+            left.append(here, f"bold {palette.text}")
+        left.truncate(max(room, 0), overflow="ellipsis", pad=True)
         return cells() + left + right

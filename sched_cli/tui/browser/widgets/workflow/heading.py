@@ -10,7 +10,13 @@ from textual.widgets import Static
 from sched_cli.render.times import ago, duration, size
 from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.model.statuses import LOOKS
-from sched_cli.tui.browser.widgets.common.painting import cells, fit, now_of, palette_for
+from sched_cli.tui.browser.widgets.common.painting import (
+    cells,
+    fit,
+    joined,
+    now_of,
+    palette_for,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +52,7 @@ class Heading(EnduringWidget, Static):
         for reason in found[:shown]:
             text.append(reason.sentence, palette.warn if reason.stuck else palette.text)
             text.append("\n")
-        width = max(self.size.width - 2, 20)
+        width = max(self.size.width, 20)
         more = len(found) - shown
         others = f"and {more} more {'reason' if more == 1 else 'reasons'}"
         text.append_text(self._state(description, palette, now, width))
@@ -62,16 +68,15 @@ class Heading(EnduringWidget, Static):
     ) -> Text:
         info = description.info
         look = LOOKS[info.status.value]
-        took = duration((info.close_time or now) - info.start_time)
         facts = [
             info.workflow_type,
             f"started {ago(info.start_time, now)}",
-            f"{'took' if info.close_time else 'for'} {took}",
+            *([f"took {duration(info.close_time - info.start_time)}"] if info.close_time else []),
             f"{info.history_length} events, {size(description.history_bytes)}",
             f"queue {info.task_queue}",
             f"run {info.run_id}",
         ]
         state = cells((f"{look.symbol} {look.word}", f"bold {palette.of(look.role)}"))
-        state.append(" · " + " · ".join(facts), palette.dim)
-        state.truncate(width, overflow="ellipsis")
+        state.append(" · ", palette.dim)
+        state.append(joined(facts, width - state.cell_len), palette.dim)
         return state

@@ -35,7 +35,7 @@ class QueryList(LineList):
         return len(self.queries)
 
     def titles(self, width: int) -> Text:
-        return Text(fit("QUERY", min(_CALL, width // 2)) + "  WHAT IT TELLS")
+        return Text(" " + fit("QUERY", min(_CALL, width // 2)) + "  WHAT IT TELLS")
 
     def line(self, index: int, width: int) -> Text:
         palette, query = palette_for(self), self.queries[index]
@@ -45,4 +45,4 @@ class QueryList(LineList):
         )
         call = fit(f"{query['name']}({parameters})", min(_CALL, width // 2))
         doc = (query["doc"] or "").splitlines()
-        return cells((call + "  ", palette.run), (doc[0] if doc else "", palette.text))
+        return cells((" " + call + "  ", palette.run), (doc[0] if doc else "", palette.text))

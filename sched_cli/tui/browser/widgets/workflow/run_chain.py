@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from sched_cli.render.times import ago, duration
+from sched_cli.render.times import age, ago, duration
 from sched_cli.tui.browser.model.statuses import LOOKS
 from sched_cli.tui.browser.widgets.common.line_list import LineList
 from sched_cli.tui.browser.widgets.common.painting import cells, fit, now_of, palette_for
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sched_cli.tui.browser.model.one_run import OneRun
     from sched_sdk._client.models import WorkflowInfo
 
 _STATUS, _STARTED, _TOOK, _EVENTS = 13, 14, 10, 8
-_RUN_SHORT, _RUN_WHOLE = 24, 37
-_ORIGIN = 20
+_RUN_SHORT, _RUN_WHOLE = 10, 38
+_WIDE = 110
+"""From how many columns on ids are whole, and events are counted."""
 
 
 class RunChain(LineList):
@@ -43,16 +46,12 @@ class RunChain(LineList):
     def line_count(self) -> int:
         return len(self.infos)
 
-    @staticmethod
-    def _run_width(width: int) -> int:
-        """Whole ids where there is room for them beside where a run comes from."""
-        others = 2 + _STATUS + _STARTED + _TOOK + _EVENTS + _ORIGIN
-        return min(max(width - others, _RUN_SHORT), _RUN_WHOLE)
-
     def titles(self, width: int) -> Text:
-        line = "  " + fit("STATUS", _STATUS) + fit("RUN", self._run_width(width))
+        wide = width >= _WIDE
+        line = "   " + fit("STATUS", _STATUS) + fit("RUN", _RUN_WHOLE if wide else _RUN_SHORT)
         line += fit("STARTED", _STARTED, right=True) + fit("TOOK", _TOOK, right=True)
-        return Text(line + fit("EVENTS", _EVENTS, right=True) + "  FROM")
+        line += fit("EVENTS", _EVENTS, right=True) if wide else ""
+        return Text(line + "  FROM")
 
     def line(self, index: int, width: int) -> Text:
         info = self.infos[index]
@@ -61,29 +60,41 @@ class RunChain(LineList):
         here = self._run.description is not None and (
             self._run.description.info.run_id == info.run_id
         )
+        wide = width >= _WIDE
+        run_id = fit(info.run_id, _RUN_WHOLE) if wide else fit(_short(info.run_id), _RUN_SHORT)
         line = cells(
-            ("▸ " if here else "  ", palette.accent),
+            (" ▸ " if here else "   ", palette.accent),
             (fit(f"{look.symbol} {look.word}", _STATUS), palette.of(look.role)),
-            (fit(info.run_id, self._run_width(width)), palette.text),
+            (run_id, palette.text),
             (fit(ago(info.start_time, now), _STARTED, right=True), palette.text),
-            (
-                fit(duration((info.close_time or now) - info.start_time), _TOOK, right=True),
-                palette.dim,
-            ),
-            (fit(str(info.history_length), _EVENTS, right=True), palette.text),
+            (fit(_took(info, now), _TOOK, right=True), palette.dim),
         )
-        line.append("  " + self._origin(here), palette.dim)
+        if wide:
+            line.append(fit(str(info.history_length), _EVENTS, right=True), palette.text)
+        line.append("  " + (self._origin() if here else ""), palette.dim)
         line.truncate(width, overflow="ellipsis")
         return line
 
-    def _origin(self, here: bool) -> str:
+    def _origin(self) -> str:
         description = self._run.description
-        if not here or description is None:
+        if description is None:
             return ""
-        words = []
-        if description.origin is not None:
-            origin = description.origin
-            words.append(f"events 1 to {origin.event_id} of {origin.workflow_id} {origin.run_id}")
+        words, origin = [], description.origin
+        if origin is not None:
+            own = origin.workflow_id == description.info.workflow_id
+            of = "run" if own else origin.workflow_id
+            words.append(f"event {origin.event_id} of {of} {_short(origin.run_id)}")
         if description.new_run_id:
-            words.append(f"goes on as {description.new_run_id}")
+            words.append(f"goes on as {_short(description.new_run_id)}")
         return "; ".join(words)
+
+
+def _short(run_id: str) -> str:
+    """What tells the runs of one workflow apart."""
+    return run_id.partition("-")[0]
+
+
+def _took(info: WorkflowInfo, now: datetime) -> str:
+    if info.close_time is None:
+        return age(info.start_time, now)
+    return duration(info.close_time - info.start_time)

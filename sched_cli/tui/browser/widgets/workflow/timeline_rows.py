@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.text import Text
 
-from sched_cli.render.times import duration
+from sched_cli.render.times import age, duration
 from sched_cli.tui.browser.widgets.common.line_list import LineList
 from sched_cli.tui.browser.widgets.common.painting import cells, fit, now_of, palette_for
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
 _KIND, _TRIES, _WORDS = 9, 5, 18
-_NARROWEST_NAME, _WIDEST_NAME = 14, 40
+_NARROWEST_NAME, _WIDEST_NAME = 10, 40
+_MARGIN = 1
 
 _LOOKS = {
     "running": ("●", "run"),
@@ -39,6 +41,16 @@ class TimelineRows(LineList):
     def __init__(self, run: OneRun) -> None:
         super().__init__(id="timeline")
         self._run = run
+        self._longest = 0
+        """The longest name among the rows that were measured."""
+        self._measured = 0
+
+    def lines_changed(self) -> None:
+        rows = self._run.timeline.rows
+        for row in rows[self._measured :]:
+            self._longest = max(self._longest, cell_len(row.name))
+        self._measured = len(rows)
+        super().lines_changed()
 
     @property
     def row(self) -> Row | None:
@@ -49,20 +61,26 @@ class TimelineRows(LineList):
     def line_count(self) -> int:
         return len(self._run.timeline.rows)
 
-    @staticmethod
-    def _widths(width: int) -> tuple[int, int]:
-        """Of names, and of the axis."""
-        name = min(max(width // 5, _NARROWEST_NAME), _WIDEST_NAME)
-        return name, max(width - 2 - _KIND - name - _TRIES - _WORDS - 2, 5)
+    def _widths(self, width: int) -> tuple[int, int]:
+        """Of names, which is as wide as they need, and of the axis."""
+        widest = min(max(width // 4, _NARROWEST_NAME), _WIDEST_NAME)
+        name = min(max(self._longest + 1, _NARROWEST_NAME), widest)
+        return name, max(width - _MARGIN - 2 - _KIND - name - _TRIES - _WORDS - 2, 5)
 
     def titles(self, width: int) -> Text:
         name, axis = self._widths(width)
-        line = "  " + fit("KIND", _KIND) + fit("NAME", name) + fit("TRIES", _TRIES, right=True)
+        line = (
+            " " * (_MARGIN + 2)
+            + fit("KIND", _KIND)
+            + fit("NAME", name)
+            + fit("TRIES", _TRIES, right=True)
+        )
         start = self._run.timeline.start
         if start is None:
             return Text(line)
-        length = duration(self._run.timeline.end(now_of(self)) - start)
-        line += "  0" + fit(length, axis - 2, right=True) + "  " + fit("TOOK", _WORDS - 1)
+        end = self._run.timeline.end(now_of(self))
+        length = duration(end - start) if self._run.timeline.closed else age(start, end)
+        line += " 0" + fit(length, axis - 1, right=True) + "  " + fit("TOOK", _WORDS - 1)
         return Text(line)
 
     def line(self, index: int, width: int) -> Text:
@@ -74,9 +92,9 @@ class TimelineRows(LineList):
         tries = f"{_TIMES}{row.attempts}" if row.attempts > 1 else ""
         words = row.words(now)
         return cells(
-            (f"{symbol} ", colour),
+            (f"{' ' * _MARGIN}{symbol} ", colour),
             (fit(row.kind, _KIND), palette.dim),
-            (fit(row.name, name), palette.text),
+            (fit(row.name, name - 1) + " ", palette.text),
             (fit(tries, _TRIES, right=True) + " ", palette.warn),
             *((part, palette.of(r)) for part, r in self._bar(row, axis, now, role)),
             ("  " + fit(words, _WORDS - 1), palette.dim if row.end else colour),
@@ -99,4 +117,4 @@ class TimelineRows(LineList):
         else:
             bar = "━" * (last - first + 1)
         # A light track shows which row a far bar belongs to.
-        return [("·" * first, "cursor"), (bar, role), (" " * (axis - first - len(bar)), "dim")]
+        return [("·" * first, "track"), (bar, role), (" " * (axis - first - len(bar)), "dim")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -10,7 +11,7 @@ from textual.widgets import Static
 from sched_cli.render.why import reasons
 from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.model.run_list import key_of
-from sched_cli.tui.browser.widgets.common.painting import fit, now_of, palette_for
+from sched_cli.tui.browser.widgets.common.painting import joined, now_of, palette_for
 
 if TYPE_CHECKING:
     from sched_sdk._client.models import WorkflowDescription, WorkflowInfo
@@ -30,17 +31,15 @@ class RunPreview(EnduringWidget, Static):
         palette, now = palette_for(self), now_of(self)
         self._shown = key_of(description.info)
         found = reasons(description, now)
-        width = max(self.size.width - 2, 20)
-        text = Text(
-            fit(found[0].sentence, 2 * width - 10).rstrip(),
-            palette.warn if found[0].stuck else palette.text,
-        )
+        width = max(self.size.width, 20)
+        sentence = "\n".join(textwrap.wrap(found[0].sentence, width, max_lines=2, placeholder=" …"))
+        text = Text(sentence, palette.warn if found[0].stuck else palette.text)
         more = len(found) - 1
         facts = [f"and {more} more {'reason' if more == 1 else 'reasons'}"] if more else []
-        if pending := len(description.activities):
-            facts.append(f"{pending} {'activity' if pending == 1 else 'activities'} pending")
         facts += [f"queue {description.info.task_queue}", f"run {description.info.run_id}"]
-        text.append("\n" + fit(" · ".join(facts), width).rstrip(), palette.dim)
+        pending = len(description.activities)
+        facts += [f"{pending} activities pending"] if pending > 1 else []
+        text.append("\n" + joined(facts, width), palette.dim)
         self.update(text, layout=False)
 
     def show_other(self, run: WorkflowInfo | None) -> None:

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from sched_cli.render.times import ago, duration, roughly_ago
+from sched_cli.render.times import age, ago, duration, roughly_ago
 from sched_cli.tui.browser.model.run_list import RunKey, RunList, key_of
 from sched_cli.tui.browser.model.statuses import LOOKS
 from sched_cli.tui.browser.widgets.common.line_list import LineList
-from sched_cli.tui.browser.widgets.common.painting import cells, fit, now_of, palette_for
+from sched_cli.tui.browser.widgets.common.painting import (
+    cells,
+    fit,
+    fit_middle,
+    now_of,
+    palette_for,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
     from sched_sdk._client.models import WorkflowInfo
 
 _STATUS, _STARTED, _TOOK, _EVENTS = 13, 14, 10, 7
-_LAST, _QUEUE, _BUILD = 34, 14, 13
+_LAST, _WHEN, _QUEUE, _BUILD = 35, 11, 14, 13
 _NARROW, _WIDE, _WIDEST = 70, 119, 149
 """From how many columns on events are counted, the last event is shown, and queue and
 build are."""
@@ -28,6 +34,7 @@ class RunTable(LineList):
     """One run a line. The cursor stays on its run, whatever comes or goes."""
 
     empty = "No workflows yet. Start one: sched workflow start NAME"
+    margin_left = 2
 
     def __init__(self, runs: RunList, *, id: str | None = None) -> None:  # noqa: A002 - textual's name
         super().__init__(id=id)
@@ -94,11 +101,12 @@ class RunTable(LineList):
         palette, now = palette_for(self), now_of(self)
         identity, kind = self._widths(width)
         look = LOOKS[run.status.value]
-        took = duration((run.close_time or now) - run.start_time)
+        closed = run.close_time
+        took = duration(closed - run.start_time) if closed else age(run.start_time, now)
         line = cells(
             ("▌ " if self.is_marked(index) else "  ", palette.warn),
             (fit(f"{look.symbol} {look.word}", _STATUS), palette.of(look.role)),
-            (fit(run.workflow_id, identity), palette.text),
+            (fit(fit_middle(run.workflow_id, identity), identity), palette.text),
             (" " + fit(run.workflow_type, kind), palette.dim),
             (fit(ago(run.start_time, now), _STARTED, right=True), palette.text),
             (fit(took, _TOOK, right=True), palette.dim if run.close_time else palette.run),
@@ -107,8 +115,8 @@ class RunTable(LineList):
             line.append(fit(str(run.history_length), _EVENTS, right=True), palette.text)
         if width >= _WIDE:
             what, when = _last_event(run, now)
-            line.append("  " + what, palette.text)
-            line.append(fit(when, _LAST - len(what)), palette.dim)
+            line.append("  " + fit(what, _LAST - _WHEN), palette.text)
+            line.append(fit(when, _WHEN - 2, right=True) + "  ", palette.dim)
         if width >= _WIDEST:
             line.append(fit(run.task_queue, _QUEUE - 1) + " ", palette.dim)
             line.append(fit(run.build_id, _BUILD), palette.dim)
@@ -118,4 +126,4 @@ class RunTable(LineList):
 def _last_event(run: WorkflowInfo, now: datetime) -> tuple[str, str]:
     """What it was, and how long ago."""
     last = run.last_event
-    return ("", "") if last is None else (last.type, " " + roughly_ago(last.time, now))
+    return ("", "") if last is None else (last.type, roughly_ago(last.time, now))
