@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from sched_cli.apps import App
+    from sched_cli.render.progress import Progress
     from sched_cli.replay_reports import Reports
     from sched_sdk._capture import CapturedHistory
     from sched_sdk._client import Client
@@ -129,8 +130,10 @@ def definitions_of(app: App) -> dict[str, WorkflowDefinition]:
 class Histories:
     """Reads histories, those of the engine over one connection, made when needed."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, *, progress: Progress | None = None) -> None:
+        """`progress` hears of the events that are read."""
         self._engine = engine
+        self._progress = progress
         self._client: Client | None = None
 
     async def client(self) -> Client:
@@ -148,14 +151,18 @@ class Histories:
 
             return read_capture(source.path)
         from sched_cli.connection import on_workflow
-        from sched_cli.histories import read_history
 
         client = await self.client()
         if source.workflow_type:
-            return await read_history(client, source.workflow_id, source.run_id)
+            return await self._read(client, source.workflow_id, source.run_id)
         return await on_workflow(
-            client, source.workflow_id, lambda found: read_history(client, found, source.run_id)
+            client, source.workflow_id, lambda found: self._read(client, found, source.run_id)
         )
+
+    async def _read(self, client: Client, workflow_id: str, run_id: str) -> CapturedHistory:
+        from sched_cli.histories import read_history
+
+        return await read_history(client, workflow_id, run_id, progress=self._progress)
 
     async def __aenter__(self) -> Self:
         return self

@@ -31,7 +31,12 @@ async def print_history(
         async for event in handle.history(after, follow=follow):
             plain.print_json_line(event)
     else:
-        plain.print_json([event async for event in handle.history(after, follow=follow)])
+        from sched_cli.render.progress import Progress
+
+        with Progress("read events") as progress:
+            events = handle.history(after, follow=follow)
+            found = [event async for event in progress.count(events)]
+        plain.print_json(found)
 
 
 async def show_events(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sched_cli import loops
 from sched_cli.errors import NotFoundError, UsageError
+from sched_cli.render.progress import Progress
 from sched_cli.replaying import Histories, Source, is_file
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ def read_both(left: str, right: str, engine: str) -> tuple[CapturedHistory, Capt
     """Raises CliError when one cannot be found or read."""
 
     async def read() -> tuple[CapturedHistory, CapturedHistory]:
-        async with Histories(engine) as histories:
+        async with Histories(engine, progress=progress) as histories:
             return await _read(left, histories), await _read(right, histories)
 
-    return loops.run_once(read())
+    with Progress("read events") as progress:
+        return loops.run_once(read())
 
 
 async def _read(given: str, histories: Histories) -> CapturedHistory:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sched_cli.render.cells import cut_end, cut_middle, fill, one_line, width_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Cut", "FittedTable"]
 
 _GAP = 2
+_PIECE = 200
+"""Lines that are printed at once."""
 
 
 class Cut(Enum):
@@ -112,6 +115,15 @@ class FittedTable:
         if column.cut is Cut.NOTHING:
             return natural
         return min(natural, max(column.least, width_of(column.title)))
+
+    def print(self, console: Console) -> None:
+        """Piece by piece: a long table begins to appear before all of it is laid out, and
+        whoever has seen enough of it breaks off there."""
+        from rich.console import Group
+
+        lines = self.lines(console.width)
+        while piece := list(islice(lines, _PIECE)):
+            console.print(Group(*piece))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from self.lines(options.max_width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 
 NO_WORKFLOWS = "There are no such workflows."
+# Lists that are longer are worth a count, to say of how many something is read.
+_LONG = 1_000
 
 StatusOption = Annotated[
     list[str] | None,
@@ -129,8 +132,7 @@ def list_workflows(
     if watch:
         _watch_list(read, limit, output, interval, engine)
         return
-    found, now = with_client(engine, read)
-    _print_list(found[:limit], output, now)
+    found = with_client(engine, lambda client: _list_once(client, filters, limit, output))
     from sched_cli.render import console
 
     if not found and workflow_type and not console.is_quiet():
@@ -138,10 +140,37 @@ def list_workflows(
 
         if like := with_client(engine, lambda client: similar_type(client, workflow_type)):
             console.hint(f"No worker serves workflow type {workflow_type!r}.{like}")
-    if len(found) > limit:
+    if found > limit:
         console.hint(
             f"There are more; --limit {limit * 5} shows them, sched workflow count counts."
         )
+
+
+async def _list_once(client: Client, filters: Filters, limit: int, output: OutputFormat) -> int:
+    """Print them; how many there are, or one more than `limit`. A line of JSON is printed
+    when it comes, so that whoever breaks a long list off has what came until then."""
+    from sched_cli.render import plain
+    from sched_cli.render.progress import Progress
+
+    table, lines = output is OutputFormat.TABLE, output is OutputFormat.JSONL
+    runs: list[WorkflowInfo] = []
+    number = 0
+    with Progress("read", hidden=lines and sys.stdout.isatty()) as progress:
+        if limit >= _LONG and progress.is_wanted:
+            progress.expect(min(limit, (await client.count_workflows(**filters)).total))
+        # One more than is shown tells whether there are more.
+        listed = client.list_workflows(**filters, limit=limit + 1, with_last_event=not table)
+        async for run in progress.count(listed):
+            number += 1
+            if number > limit:
+                break
+            if lines:
+                plain.print_json_line(run)
+            else:
+                runs.append(run)
+    if not lines:
+        _print_list(runs, output, client.cluster_time())
+    return number
 
 
 def _watch_list(
@@ -247,14 +276,11 @@ def _print_list(runs: list[WorkflowInfo], output: OutputFormat, now: datetime) -
 
     if output is OutputFormat.JSON:
         plain.print_json(runs)
-    elif output is OutputFormat.JSONL:
-        for run in runs:
-            plain.print_json_line(run)
     else:
         from sched_cli.render import console
         from sched_cli.render.workflows import workflow_table
 
         if runs:
-            console.data().print(workflow_table(runs, now))
+            workflow_table(runs, now).print(console.data())
         else:
             console.hint(NO_WORKFLOWS)
