@@ -6,7 +6,6 @@ wants to know now, and most is known without it.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +34,6 @@ class Sight:
     """When that was, by the engine's clock."""
     stack: list[dict[str, Any]] | None = None
     """The answer to `__stack`; None when nobody answered in time."""
-    details: str | None = None
-    """The text of `set_details`; None when nobody answered in time."""
     no_worker: bool = False
     """No worker is connected that could answer."""
     idle_since: datetime | None = None
@@ -50,22 +47,18 @@ async def look(handle: WorkflowHandle[Any]) -> Sight:
     description = await handle.describe()
     if description.status.closed or not _can_answer(description):
         return Sight(description, handle.cluster_time())
-    asked = await asyncio.gather(
-        handle.query("__stack", timeout=_ANSWER_S),
-        handle.query("__details", timeout=_ANSWER_S),
-        return_exceptions=True,
-    )
-    for answer in asked:
-        if isinstance(answer, BaseException) and not isinstance(answer, EngineError | TimeoutError):
-            raise answer
-    stack, details = [None if isinstance(a, BaseException) else a for a in asked]
+    stack: list[dict[str, Any]] | None = None
+    no_worker = False
+    try:
+        stack = await handle.query("__stack", timeout=_ANSWER_S)
+    except (EngineError, TimeoutError) as error:
+        no_worker = isinstance(error, NoWorkerError)
     return Sight(
-        # Read after the answers, so that both tell of one time.
+        # Read after the answer, so that both tell of one time.
         await handle.describe(),
         handle.cluster_time(),
         stack=stack,
-        details=details,
-        no_worker=any(isinstance(answer, NoWorkerError) for answer in asked),
+        no_worker=no_worker,
         idle_since=None if stack is not None else await _idle_since(handle, description),
     )
 

@@ -319,9 +319,13 @@ class WorkflowContext:
         return register
 
     def set_details(self, text: str) -> None:
-        """Say in a text for people what the workflow is doing; `sched workflow
-        show` has it. Replaces the text before, and is in no history. At most
-        4,096 characters are kept."""
+        """Say in a text for people what the workflow is doing. Lists show its first
+        line, `sched workflow show` all of it, whether a worker lives or not.
+
+        Replaces the text before; an empty one clears it. It is kept with what the
+        code does next, or 50 ms later while a step runs. Replay does not compare
+        it, so that it may change from one version of the code to the next. At most
+        4,096 characters are kept. Raises TypeError for what is no text."""
         self._queries.set_details(text)
 
     def wait_for(

@@ -69,6 +69,8 @@ def _record(
     pending.change.events.append(EventRow(event.event_id, e.EVENT_TYPES[kind], now, data))
     if kind is e.WorkflowTaskCompleted:
         pending.touched.add(TASK_KEY)
+        if attributes.details is not None:  # type: ignore[union-attr]
+            pending.change.details = state.details
         execution.prune_recent()
     elif kind in _CHANGES_ACTIVITY:
         pending.touched.add((ACTIVITY_TASK, attributes.seq))  # type: ignore[union-attr]
@@ -83,4 +85,6 @@ def copy_events(execution: Execution, pending: PendingChange, events: Sequence[E
     """Make the first events of another run the first ones of this one."""
     execution.take_history(events)
     pending.change.events += events
+    if execution.state.details:
+        pending.change.details = execution.state.details
     pending.touched.update((ACTIVITY_TASK, seq) for seq in execution.state.activities)

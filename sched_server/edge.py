@@ -83,6 +83,8 @@ def check_duration(what: str, value_us: int) -> None:
 
 def check_segment(limits: ApiLimits, segment: pb.WorkflowSegment) -> None:
     """What a worker's commands may hold. The rest of their shape is the core's."""
+    if segment.HasField("details"):
+        _check_details(limits, segment.details)
     for command in segment.commands:
         name = command.WhichOneof("command")
         if name == "schedule_activity":
@@ -99,6 +101,20 @@ def check_segment(limits: ApiLimits, segment: pb.WorkflowSegment) -> None:
         elif name == "complete_workflow":
             result = command.complete_workflow.result
             check_size(limits, "the workflow's result", len(result.data))
+
+
+def _check_details(limits: ApiLimits, details: str) -> None:
+    if len(details) > limits.details_characters:
+        raise Rejection(
+            "LIMIT_EXCEEDED",
+            f"the details of the workflow have {len(details):,} characters, the limit is "
+            f"{limits.details_characters:,}; say less, or answer a query with the rest",
+        )
+    if "\x00" in details:
+        raise invalid(
+            "the details of the workflow contain U+0000, which no text column can hold; "
+            "leave it out"
+        )
 
 
 def _check_activity(limits: ApiLimits, body: pb.ScheduleActivity) -> None:

@@ -19,6 +19,8 @@ class ApiLimits(Struct, frozen=True, kw_only=True):
 
     payload_bytes: int = 2 * 1024 * 1024
     id_characters: int = 255
+    details_characters: int = 4_096
+    """Of what a workflow says it is doing, for people."""
     message_bytes: int = 16 * 1024 * 1024
     page_events: int = 1_000
     page_workflows: int = 1_000

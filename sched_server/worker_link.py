@@ -214,6 +214,7 @@ class WorkerLink:
             build_id=hello.build_id,
             sdk=hello.sdk,
             sdk_flags=tuple(segment.sdk_flags),
+            details=segment.details if segment.HasField("details") else None,
         )
 
     def _invalid(

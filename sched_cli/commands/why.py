@@ -112,8 +112,8 @@ def _lines(sight: Sight, found: list[Reason]) -> Iterable[Text]:
     stuck = {reason.sentence for reason in found if reason.stuck}
     for sentence in shorten(found, _SHOWN):
         yield Text(sentence, style="yellow" if sentence in stuck else "")
-    if sight.details:
-        yield Text(f"It says: {sight.details}", style="dim")
+    if details := sight.description.info.details:
+        yield Text(f"It says: {details}", style="dim")
 
 
 def _object(sight: Sight, found: list[Reason]) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _object(sight: Sight, found: list[Reason]) -> dict[str, Any]:
         "run_id": info.run_id,
         "workflow_type": info.workflow_type,
         "status": info.status.value,
-        "details": sight.details,
+        "details": info.details,
         "answered": sight.stack is not None,
         "reasons": [as_json(reason) for reason in found],
     }

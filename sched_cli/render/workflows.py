@@ -49,7 +49,9 @@ def status_text(status: WorkflowStatus) -> Text:
 
 
 def workflow_table(runs: Sequence[WorkflowInfo], now: datetime) -> FittedTable:
-    """A list of runs, one a line."""
+    """A list of runs, one a line; what they say they are doing, if any of them does."""
+    details = any(run.details for run in runs)
+    said = Column(title="DETAILS", cut=Cut.END, least=20, weight=3)
     table = FittedTable(
         Column(title="ID", cut=Cut.MIDDLE, least=16, share=2),
         Column(title="TYPE", cut=Cut.MIDDLE, least=12),
@@ -57,6 +59,7 @@ def workflow_table(runs: Sequence[WorkflowInfo], now: datetime) -> FittedTable:
         Column(title="STARTED"),
         Column(title="TOOK", weight=1),
         Column(title="EVENTS", right=True, weight=2),
+        *([said] if details else []),
     )
     for run in runs:
         table.add(
@@ -66,6 +69,7 @@ def workflow_table(runs: Sequence[WorkflowInfo], now: datetime) -> FittedTable:
             ago(run.start_time, now),
             duration(run.close_time - run.start_time) if run.close_time else "",
             str(run.history_length),
+            *([run.details] if details else []),
         )
     return table
 
@@ -88,7 +92,7 @@ def sight_object(sight: Sight, now: datetime) -> dict[str, Any]:
     its code says, and why it is where it is."""
     return {
         **jsonable(sight.description),
-        "details": sight.details,
+        "details": sight.description.info.details,
         "reasons": [as_json(reason) for reason in reasons(sight.description, now, sight)],
     }
 
@@ -110,8 +114,8 @@ def description_lines(
         Hanging("  ", sentence, style="yellow" if sentence in stuck else "")
         for sentence in shorten(found, _SHOWN_REASONS)
     ]
-    if sight is not None and sight.details:
-        lines += [Text(), _field("Details", sight.details)]
+    if info.details:
+        lines += [Text(), _field("Details", info.details)]
     lines.append(Text())
     lines += [_field(name, value) for name, value in _facts(description, now)]
     if description.status == "COMPLETED":

@@ -326,13 +326,14 @@ class Client:
         started_before: datetime | None = None,
         limit: int | None = None,
         with_last_event: bool = False,
+        with_details: bool = False,
     ) -> AsyncIterator[WorkflowInfo]:
         """Runs, newest first, read page by page; what is None does not restrict.
 
         `build_id` is that of the worker that completed the run's last workflow task.
         `started_after` is inclusive, `started_before` is not; naive datetimes are
         local time. `limit` is how many at most. `with_last_event` also
-        reads what happened last in each run.
+        reads what happened last in each run, `with_details` what each says it is doing.
         """
         restriction = workflow_filter(
             status=status,
@@ -351,6 +352,7 @@ class Client:
                 page_size=_LIST_PAGE if left is None else min(left, _LIST_PAGE),
                 page_token=page_token,
                 with_last_event=with_last_event,
+                with_details=with_details,
             )
             reply = await self._connection.call(Call(list_workflows=request))
             page = reply.list_workflows

@@ -104,6 +104,7 @@ def info_from_proto(info: workflow_service_pb2.WorkflowInfo) -> WorkflowInfo:
         history_length=info.history_length,
         build_id=info.build_id,
         last_event=_last_event(info.last_event) if info.HasField("last_event") else None,
+        details=info.details,
     )
 
 

@@ -106,6 +106,10 @@ class WorkflowInfo:
     """Of the worker that completed the last workflow task; empty before the first."""
     last_event: LastEvent | None = None
     """None in a list that was not asked for it (`with_last_event`)."""
+    details: str = ""
+    """What the workflow says it is doing (`set_details`); empty if it says nothing.
+    In a list that was asked for it (`with_details`) the first line, of at most 200
+    characters, and empty in others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

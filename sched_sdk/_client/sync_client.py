@@ -249,13 +249,14 @@ class SyncClient:
         started_before: datetime | None = None,
         limit: int | None = None,
         with_last_event: bool = False,
+        with_details: bool = False,
     ) -> Iterator[WorkflowInfo]:
         """Runs, newest first, read page by page; what is None does not restrict.
 
         `build_id` is that of the worker that completed the run's last workflow task.
         `started_after` is inclusive, `started_before` is not; naive datetimes are
         local time. `limit` is how many at most. `with_last_event` also
-        reads what happened last in each run.
+        reads what happened last in each run, `with_details` what each says it is doing.
         """
         yield from self._thread.iterate(
             self._async.list_workflows(
@@ -268,6 +269,7 @@ class SyncClient:
                 started_before=started_before,
                 limit=limit,
                 with_last_event=with_last_event,
+                with_details=with_details,
             )
         )
 

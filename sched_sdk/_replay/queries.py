@@ -116,7 +116,12 @@ class Queries:
     def set_details(self, text: str) -> None:
         if not isinstance(text, str):
             raise TypeError(f"set_details takes a text, got {text!r}")
-        self.details = text[:MAXIMUM_DETAILS]
+        text = text[:MAXIMUM_DETAILS]
+        if not text.isascii() or "\0" in text:
+            # No message holds a lone surrogate, no column of a store U+0000.
+            text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+            text = text.encode("utf-8", "replace").decode()
+        self.details = text
 
     def list(self) -> list[dict[str, Any]]:
         """What can be asked: name, documentation, parameters and result."""

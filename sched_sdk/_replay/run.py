@@ -85,6 +85,8 @@ class WorkflowRun:
         self._received = 0
         # The WorkflowTaskCompleted whose commands are being matched.
         self._segment: Event | None = None
+        # The details that the history has, or will have with what was taken.
+        self._details = ""
         # Steps up to this number were given to the worker.
         self._steps_taken = 0
         self._set_replaying(True)
@@ -155,6 +157,8 @@ class WorkflowRun:
         completed = event.workflow_task_completed
         self._instance.facts.seen = completed.seen
         self._instance.patches.recorded = completed.patches
+        if completed.HasField("details"):
+            self._details = completed.details
         self._segment = event
 
     def _end_segment(self, next_event_id: int) -> None:
@@ -238,6 +242,19 @@ class WorkflowRun:
         messages = [command.to_message() for command in produced]
         produced.clear()
         return messages
+
+    @property
+    def details_changed(self) -> bool:
+        """The code says something else than the history knows."""
+        return self._instance.queries.details != self._details
+
+    def take_details(self) -> str | None:
+        """The text of `set_details`, if it is another than was taken or replayed
+        last. It is compared with no history: code may say what it likes."""
+        if not self.details_changed:
+            return None
+        self._details = self._instance.queries.details
+        return self._details
 
     def take_steps(self) -> list[StepCall]:
         """The steps asked for since the last take, in order."""

@@ -15,6 +15,7 @@ When a segment leaves is decided after each round of activations:
     steps wait for the acknowledgement of an outcome     at once, `more`
     commands while steps are running                     at once, `more`
     only outcomes while other steps are running          `more`, after 50 ms
+    nothing but other details, while steps are running   `more`, after 50 ms
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ __all__ = ["RunDriver"]
 Event = history_pb2.HistoryEvent
 FailureCause = history_pb2.WorkflowTaskFailureCause
 
-# Outcomes that come within this time share a segment.
+# Outcomes that come within this time share a segment; so do details.
 _GATHER_S = 0.05
 _RETRY_S = 0.1
 
@@ -330,6 +331,8 @@ class RunDriver:
                 # Only a draining worker leaves steps waiting that it may start.
                 self.evict()
                 self._host.hand_back(self)
+            elif self._run.details_changed:
+                self._flush_timer = self._host.loop.call_later(_GATHER_S, self._flush_gathered)
         elif waiting or not all(command.HasField("record_step") for command in self._commands):
             self._flush(more=True)
         else:
@@ -350,6 +353,7 @@ class RunDriver:
             more=more,
             segment_id=self._host.random.getrandbits(64) or 1,
             commands=self._commands,
+            details=run.take_details(),
         )
         self._commands = []
         size = segment.ByteSize()

@@ -112,6 +112,7 @@ def _task_completed_to(a: e.WorkflowTaskCompleted) -> pb.WorkflowTaskCompleted:
         sdk=a.sdk,
         sdk_flags=a.sdk_flags,
         patches=a.patches,
+        details=a.details,
     )
 
 
@@ -320,15 +321,22 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
 }
 
 
+# Fields of which it matters whether they are there, even with nothing in them.
+_OPTIONAL = frozenset({"details"})
+
+
 def _reader(kind: type) -> Callable[[Any], Any]:
     fields: tuple[str, ...] = kind.__struct_fields__  # type: ignore[attr-defined]
-    plain = tuple(name for name in fields if name not in _NESTED)
+    plain = tuple(name for name in fields if name not in _NESTED and name not in _OPTIONAL)
     nested = tuple((name, _NESTED[name]) for name in fields if name in _NESTED)
+    optional = tuple(name for name in fields if name in _OPTIONAL)
 
     def read(message: Any) -> Any:
         values = {name: getattr(message, name) for name in plain}
         for name, convert in nested:
             values[name] = convert(getattr(message, name))
+        for name in optional:
+            values[name] = getattr(message, name) if message.HasField(name) else None
         return kind(**values)
 
     return read

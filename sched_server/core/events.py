@@ -41,6 +41,8 @@ class WorkflowTaskCompleted(Struct, frozen=True, kw_only=True):
     sdk_flags: tuple[int, ...]
     patches: tuple[str, ...] = ()
     """Ids of the markers in this segment: replay asks before it reaches them."""
+    details: str | None = None
+    """What the code says it is doing, for people; None: what it said before."""
 
 
 class WorkflowTaskFailed(Struct, frozen=True, kw_only=True):

@@ -98,6 +98,8 @@ def _task_completed(
     state.seen = attributes.seen
     state.segment_id = attributes.segment_id
     state.build_id = attributes.build_id
+    if attributes.details is not None:
+        state.details = attributes.details
     if state.pinned_build and state.pinned_build != attributes.build_id:
         state.pinned_build = ""
     state.task = IDLE_TASK

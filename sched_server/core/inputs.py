@@ -214,6 +214,8 @@ class CompleteSegment(Struct, frozen=True, kw_only=True):
     build_id: str = ""
     sdk: str = ""
     sdk_flags: tuple[int, ...] = ()
+    details: str | None = None
+    """What the code says it is doing, for people; None: what it said before."""
 
 
 Input: TypeAlias = (

@@ -126,6 +126,8 @@ class ExecutionState(Struct, kw_only=True):
     pinned_build: str = ""
     """The last good build, since another one parted from the history; empty
     again once another one gets past it."""
+    details: str = ""
+    """What the code says it is doing, for people."""
     last_seq: int = 0
     """The highest command number used."""
     last_scheduled_seq: int = 0

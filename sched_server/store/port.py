@@ -110,6 +110,8 @@ class RunChange(Struct, kw_only=True):
     closed_status: int = 0
     """Above 0: the run closes with this status at `closed_us`."""
     closed_us: int = 0
+    details: str | None = None
+    """What the run says it is doing, for people; None: nothing new, empty: no more."""
     events: list[EventRow] = field(default_factory=list)
     tasks_put: dict[tuple[int, int], TaskRow] = field(default_factory=dict)
     """By (kind, seq); replaces the stored row if there is one."""
@@ -292,6 +294,11 @@ class Store(Protocol):
     async def read_event_marks(self, events: Sequence[tuple[int, int]]) -> dict[int, EventMark]:
         """Of one event of each of many runs, by run key: `events` are (run_key,
         event_id). Runs that do not have that event are left out."""
+        ...
+
+    async def read_details(self, run_keys: Sequence[int]) -> dict[int, str]:
+        """What each of many runs says it is doing, by run key. Runs that say
+        nothing are left out."""
         ...
 
     async def read_tasks(self, run_key: int) -> list[TaskRow]: ...

@@ -388,3 +388,30 @@ def test_a_list_fits_the_terminal_and_keeps_both_ends_of_ids(width: int) -> None
     assert (cut[:6], cut[-4:], "…" in cut) == ("order-", "0042", True)
     assert lines[2].startswith("wf-1a2b ")
     assert "CONTINUED_AS_NEW" in lines[2]
+
+
+def test_a_list_has_details_if_there_are_any_and_there_is_room() -> None:
+    runs = [info(details="sending to ann, " * 12), info()]
+
+    def lines(width: int, runs: list[WorkflowInfo]) -> list[str]:
+        console = Console(width=width)
+        with console.capture() as shown:
+            console.print(workflow_table(runs, NOW))
+        return shown.get().splitlines()
+
+    assert lines(120, [info()])[0].split()[-1] == "EVENTS"
+    assert lines(60, runs)[0].split()[-1] == "EVENTS"
+    wide = lines(120, runs)
+    assert wide[0].split()[-1] == "DETAILS"
+    assert max(map(len, wide)) <= 120
+    assert "sending to ann, send" in wide[1]
+    assert wide[1].endswith("…")
+    assert wide[1].startswith("wf-1a2b  MonthlyReport  RUNNING"), "nothing else is cut for it"
+
+
+def test_a_workflow_in_full_has_all_its_details() -> None:
+    console = Console(width=60)
+    with console.capture() as shown:
+        for line in description_lines(description(info=info(details="packing\n43 of 50")), NOW):
+            console.print(line)
+    assert "Details     packing\n            43 of 50\n" in shown.get()

@@ -149,6 +149,7 @@ def test_a_list_in_each_format(served: Served) -> None:
     assert set(as_json[0]) == {
         *("workflow_id", "run_id", "workflow_type", "task_queue", "status"),
         *("start_time", "close_time", "history_length", "build_id", "last_event"),
+        "details",
     }
     ended = {"type": "WorkflowCompleted", "time": as_json[0]["close_time"]}
     assert as_json[0]["last_event"] == ended

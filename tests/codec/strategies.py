@@ -71,6 +71,7 @@ _NARROW = {
 }
 _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: text,
+    str | None: st.none() | text,
     int: int64,
     bool: st.booleans(),
     Payload: payloads,

@@ -249,6 +249,7 @@ def test_the_limits_are_those_of_the_tables() -> None:
         f"{limits.pending_timers:,}",
         f"{limits.history_events:,}",
         f"{limits.history_bytes // 2**20} MiB",
+        f"{api.details_characters:,} characters",
         f"{state.REMEMBERED_SIGNALS:,}",
     ]
     waits = [row[1] for row in table_below(page, "Time")]

@@ -9,6 +9,7 @@ returns it open again.
 from __future__ import annotations
 
 from tests.store.suites.commits import CommitContract
+from tests.store.suites.details import DetailsContract
 from tests.store.suites.durability import DurabilityContract
 from tests.store.suites.history import HistoryContract
 from tests.store.suites.leases import LeaseContract
@@ -29,6 +30,7 @@ class StoreConformance(
     ValueContract,
     RunContract,
     HistoryContract,
+    DetailsContract,
     TaskContract,
     TimerContract,
     ListContract,

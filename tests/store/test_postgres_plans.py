@@ -34,7 +34,7 @@ from tests.store.rows import (
     with_timers,
 )
 
-TABLES = {"runs", "run_counters", "events", "tasks", "timers"}
+TABLES = {"runs", "run_counters", "run_details", "events", "tasks", "timers"}
 
 READS = {
     "READ_RUN": 1,
@@ -43,6 +43,7 @@ READS = {
     "FIND_RUNS": 2,
     "READ_HISTORY": 4,
     "READ_EVENT_MARKS": 2,
+    "READ_DETAILS": 1,
     "READ_TASKS": 1,
     "READ_TIMERS": 1,
     "DUE_TIMERS": 7,
@@ -71,6 +72,7 @@ async def connection(
             for key in range(1, runs + 1)
         )
     )
+    await leader.write(*(change(key, 1, details="so far") for key in range(1, runs + 1)))
     await store.close()
     connector = Connector(postgres_dsn, schema=postgres_schema)
     connection = await connector.connect("plans", limits=SessionLimits())
@@ -207,7 +209,7 @@ def every_change() -> list[RunChange]:
     """A batch in which every part of the statement occurs."""
     return [
         with_timers(with_tasks(new_run(9001), task(9001, 1)), (1, 1, 5)),
-        change(1, 1, [b"x"], tasks_deleted={(2, 1)}, timers_deleted={(1, 1)}),
+        change(1, 1, [b"x"], details="so far", tasks_deleted={(2, 1)}, timers_deleted={(1, 1)}),
         change(2, 1, [b"end"], closed_status=COMPLETED, closed_us=5),
     ]
 

@@ -183,7 +183,10 @@ async def test_the_views_show_names_and_times(
         with_timers(with_tasks(new_run(1, "wf-a"), task(1, 2)), (1, 3, START_US)),
         new_run(2, "wf-b"),
     )
-    await leader.write(change(2, 1, [b"end"], closed_status=COMPLETED, closed_us=START_US + 5))
+    await leader.write(
+        change(1, 1, details="so far"),
+        change(2, 1, [b"end"], closed_status=COMPLETED, closed_us=START_US + 5),
+    )
     await store.close()
 
     async def rows(query: str) -> list[Any]:
@@ -194,10 +197,11 @@ async def test_the_views_show_names_and_times(
         "SELECT run_id, event_id, type, time, bytes FROM history WHERE workflow_id = 'wf-a'"
     ) == [("run-1", 1, "WorkflowStarted", began.replace(microsecond=1), 5)]
     assert await rows(
-        "SELECT workflow_id, status, started, closed, events FROM executions ORDER BY run_key"
+        "SELECT workflow_id, status, started, closed, events, details FROM executions "
+        "ORDER BY run_key"
     ) == [
-        ("wf-a", "RUNNING", began.replace(microsecond=1), None, 1),
-        ("wf-b", "COMPLETED", began.replace(microsecond=2), began.replace(microsecond=5), 2),
+        ("wf-a", "RUNNING", began.replace(microsecond=1), None, 1, "so far"),
+        ("wf-b", "COMPLETED", began.replace(microsecond=2), began.replace(microsecond=5), 2, None),
     ]
     assert await rows("SELECT workflow_id, kind, name, ready FROM pending_tasks") == [
         ("wf-a", "activity", "send_email", True)

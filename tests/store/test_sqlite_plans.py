@@ -20,7 +20,7 @@ from sched_server.store.sqlite import listing, statements
 from sched_server.store.sqlite.bulk import BulkStatement
 
 READS_ALL = re.compile(
-    r"SCAN (?!\d+ CONSTANT)(runs|run_counters|events|tasks|timers|newest)\b(?! USING)"
+    r"SCAN (?!\d+ CONSTANT)(runs|run_counters|run_details|events|tasks|timers|newest)\b(?! USING)"
 )
 SORTS = "USE TEMP B-TREE"
 

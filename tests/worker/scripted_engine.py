@@ -153,7 +153,10 @@ class ScriptedEngine:
         if outcome == SegmentAck.OUTCOME_ACCEPTED:
             base = history[-1].event_id + 1
             completed = history_pb2.WorkflowTaskCompleted(
-                seen=segment.seen, more=segment.more, base=segment.base
+                seen=segment.seen,
+                more=segment.more,
+                base=segment.base,
+                details=segment.details if segment.HasField("details") else None,
             )
             history.append(
                 Event(event_id=base, time_us=2_000, type=2, workflow_task_completed=completed)

@@ -125,7 +125,10 @@ def list_workflows(
     async def read(client: Client) -> tuple[list[WorkflowInfo], datetime]:
         # One more than is shown tells whether there are more.
         listed = client.list_workflows(
-            **filters, limit=limit + 1, with_last_event=output is not OutputFormat.TABLE
+            **filters,
+            limit=limit + 1,
+            with_last_event=output is not OutputFormat.TABLE,
+            with_details=True,
         )
         return [run async for run in listed], client.cluster_time()
 
@@ -159,7 +162,9 @@ async def _list_once(client: Client, filters: Filters, limit: int, output: Outpu
         if limit >= _LONG and progress.is_wanted:
             progress.expect(min(limit, (await client.count_workflows(**filters)).total))
         # One more than is shown tells whether there are more.
-        listed = client.list_workflows(**filters, limit=limit + 1, with_last_event=not table)
+        listed = client.list_workflows(
+            **filters, limit=limit + 1, with_last_event=not table, with_details=True
+        )
         async for run in progress.count(listed):
             number += 1
             if number > limit:

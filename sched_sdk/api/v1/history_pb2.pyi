@@ -355,6 +355,7 @@ class WorkflowTaskCompleted(_message.Message):
     SDK_FIELD_NUMBER: _builtins.int
     SDK_FLAGS_FIELD_NUMBER: _builtins.int
     PATCHES_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
     seen: _builtins.int
     """The id of the last event that the code had been given."""
     more: _builtins.bool
@@ -366,6 +367,8 @@ class WorkflowTaskCompleted(_message.Message):
     identity: _builtins.str
     build_id: _builtins.str
     sdk: _builtins.str
+    details: _builtins.str
+    """What the workflow says it is doing, for people. Absent: what it was before."""
     @_builtins.property
     def sdk_flags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
@@ -386,12 +389,15 @@ class WorkflowTaskCompleted(_message.Message):
         sdk: _builtins.str = ...,
         sdk_flags: _abc.Iterable[_builtins.int] | None = ...,
         patches: _abc.Iterable[_builtins.str] | None = ...,
+        details: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_details", b"_details", "details", b"details"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "build_id", b"build_id", "identity", b"identity", "more", b"more", "patches", b"patches", "sdk", b"sdk", "sdk_flags", b"sdk_flags", "seen", b"seen", "segment_id", b"segment_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_details", b"_details", "base", b"base", "build_id", b"build_id", "details", b"details", "identity", b"identity", "more", b"more", "patches", b"patches", "sdk", b"sdk", "sdk_flags", b"sdk_flags", "seen", b"seen", "segment_id", b"segment_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__details: _TypeAlias = _typing.Literal["details"]  # noqa: Y015
+    _WhichOneofArgType__details: _TypeAlias = _typing.Literal["_details", b"_details"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__details) -> _WhichOneofReturnType__details | None: ...
 
 Global___WorkflowTaskCompleted: _TypeAlias = WorkflowTaskCompleted  # noqa: Y015
 

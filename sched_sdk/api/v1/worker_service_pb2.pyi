@@ -372,12 +372,17 @@ class WorkflowSegment(_message.Message):
     SEGMENT_ID_FIELD_NUMBER: _builtins.int
     COMMANDS_FIELD_NUMBER: _builtins.int
     SDK_FLAGS_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     dispatch: _builtins.int
     base: _builtins.int
     seen: _builtins.int
     more: _builtins.bool
     segment_id: _builtins.int
+    details: _builtins.str
+    """The text of `set_details`, where it is another than the history's last one;
+    an empty one clears it. Is no command: replay does not compare it.
+    """
     @_builtins.property
     def commands(self) -> _containers.RepeatedCompositeFieldContainer[Global___Command]: ...
     @_builtins.property
@@ -393,12 +398,15 @@ class WorkflowSegment(_message.Message):
         segment_id: _builtins.int = ...,
         commands: _abc.Iterable[Global___Command] | None = ...,
         sdk_flags: _abc.Iterable[_builtins.int] | None = ...,
+        details: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_details", b"_details", "details", b"details"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "commands", b"commands", "dispatch", b"dispatch", "more", b"more", "run_id", b"run_id", "sdk_flags", b"sdk_flags", "seen", b"seen", "segment_id", b"segment_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_details", b"_details", "base", b"base", "commands", b"commands", "details", b"details", "dispatch", b"dispatch", "more", b"more", "run_id", b"run_id", "sdk_flags", b"sdk_flags", "seen", b"seen", "segment_id", b"segment_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__details: _TypeAlias = _typing.Literal["details"]  # noqa: Y015
+    _WhichOneofArgType__details: _TypeAlias = _typing.Literal["_details", b"_details"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__details) -> _WhichOneofReturnType__details | None: ...
 
 Global___WorkflowSegment: _TypeAlias = WorkflowSegment  # noqa: Y015
 

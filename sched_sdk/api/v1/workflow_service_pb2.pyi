@@ -891,10 +891,13 @@ class ListWorkflowsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     WITH_LAST_EVENT_FIELD_NUMBER: _builtins.int
+    WITH_DETAILS_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     page_token: _builtins.bytes
     with_last_event: _builtins.bool
     """Also tell the last event of each run."""
+    with_details: _builtins.bool
+    """Also tell what each workflow says it is doing, in a line."""
     @_builtins.property
     def filter(self) -> Global___WorkflowFilter: ...
     def __init__(
@@ -904,10 +907,11 @@ class ListWorkflowsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.bytes = ...,
         with_last_event: _builtins.bool = ...,
+        with_details: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "with_last_event", b"with_last_event"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "with_details", b"with_details", "with_last_event", b"with_last_event"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1017,6 +1021,7 @@ class WorkflowInfo(_message.Message):
     HISTORY_LENGTH_FIELD_NUMBER: _builtins.int
     BUILD_ID_FIELD_NUMBER: _builtins.int
     LAST_EVENT_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
     workflow_id: _builtins.str
     run_id: _builtins.str
     workflow_type: _builtins.str
@@ -1027,6 +1032,10 @@ class WorkflowInfo(_message.Message):
     history_length: _builtins.int
     build_id: _builtins.str
     """Of the worker that completed the last workflow task."""
+    details: _builtins.str
+    """What the workflow says it is doing (`set_details`). In lists only when asked
+    for, and of its first line at most 200 characters.
+    """
     @_builtins.property
     def last_event(self) -> Global___EventMark:
         """In lists only when asked for."""
@@ -1044,10 +1053,11 @@ class WorkflowInfo(_message.Message):
         history_length: _builtins.int = ...,
         build_id: _builtins.str = ...,
         last_event: Global___EventMark | None = ...,
+        details: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_event", b"last_event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "close_time_us", b"close_time_us", "history_length", b"history_length", "last_event", b"last_event", "run_id", b"run_id", "start_time_us", b"start_time_us", "status", b"status", "task_queue", b"task_queue", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_id", b"build_id", "close_time_us", b"close_time_us", "details", b"details", "history_length", b"history_length", "last_event", b"last_event", "run_id", b"run_id", "start_time_us", b"start_time_us", "status", b"status", "task_queue", b"task_queue", "workflow_id", b"workflow_id", "workflow_type", b"workflow_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

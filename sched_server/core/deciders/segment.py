@@ -81,7 +81,8 @@ def complete(state: ExecutionState, request: CompleteSegment, now: int, limits: 
 def _accept(state: ExecutionState, request: CompleteSegment, now: int, *, closes: bool) -> Decision:
     draft = _Draft(state, now)
     commands = request.commands[:-1] if closes else request.commands
-    draft.decision.events.append(_completed(request, commands, more=request.more))
+    details = None if request.details == state.details else request.details
+    draft.decision.events.append(_completed(request, commands, more=request.more, details=details))
     for command in commands:
         _APPLY[type(command)](draft, command)
     decision = draft.decision
@@ -133,7 +134,8 @@ def _refuse_close(state: ExecutionState, request: CompleteSegment, now: int) -> 
     decision = draft.decision
     decision.verdict = Verdict.CLOSE_REFUSED
     kept = commands[:last_step]
-    decision.events.append(_completed(request, kept, more=False))
+    # The details are of the end of the segment; replay comes to them again.
+    decision.events.append(_completed(request, kept, more=False, details=None))
     for command in kept:
         _APPLY[type(command)](draft, command)
     step = commands[last_step]
@@ -334,7 +336,7 @@ _APPLY: dict[type, Callable[[_Draft, Any], None]] = {
 
 
 def _completed(
-    request: CompleteSegment, commands: Sequence[Command], *, more: bool
+    request: CompleteSegment, commands: Sequence[Command], *, more: bool, details: str | None
 ) -> e.WorkflowTaskCompleted:
     return e.WorkflowTaskCompleted(
         seen=request.seen,
@@ -346,6 +348,7 @@ def _completed(
         sdk=request.sdk,
         sdk_flags=request.sdk_flags,
         patches=tuple([c.id for c in commands if type(c) is RecordMarker]),
+        details=details,
     )
 
 

@@ -48,6 +48,8 @@ async def describe_workflow(
             await _put_last_event(engine, row.run_key, response.info)
             return response
     await _put_last_event(engine, row.run_key, response.info)
+    said = await engine.store.read_details([row.run_key])
+    response.info.details = said.get(row.run_key, "")
     outcome = await engine.outcome_of(row.run_key, 0)
     if outcome is not None:
         response.outcome.CopyFrom(outcome_to_proto(row.run_id, outcome))
@@ -66,6 +68,7 @@ def _describe_open(
     state = execution.state
     response.info.history_length = state.last_event_id
     response.info.build_id = state.build_id
+    response.info.details = state.details
     response.history_bytes = state.history_bytes
     response.execution_deadline_time_us = state.execution_deadline_us
     response.cancel_requested = state.cancel_requested

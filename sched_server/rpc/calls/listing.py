@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sched_server.store.port import EventMark, RunRow
 
 DEFAULT_PAGE = 100
+DETAILS_SHOWN = 200
+"""Characters of a workflow's details in a list."""
 
 
 async def list_workflows(
@@ -38,6 +40,10 @@ async def list_workflows(
         )
         for row, info in zip(rows, infos, strict=True):
             put_last_event(info, marks.get(row.run_key))
+    if request.with_details:
+        said = await engine.store.read_details([row.run_key for row in rows])
+        for row, info in zip(rows, infos, strict=True):
+            info.details = _in_a_line(said.get(row.run_key, ""))
     return pb.ListWorkflowsResponse(workflows=infos, next_page_token=token)
 
 
@@ -98,3 +104,9 @@ def put_last_event(info: pb.WorkflowInfo, mark: EventMark | None) -> None:
     if mark is not None:
         info.last_event.type = mark.type  # type: ignore[assignment]  # an int on the wire
         info.last_event.time_us = mark.time_us
+
+
+def _in_a_line(details: str) -> str:
+    """What a list has room for: the first line that says something."""
+    first = next(iter(details.strip().splitlines()), "").rstrip()
+    return first if len(first) <= DETAILS_SHOWN else first[: DETAILS_SHOWN - 1] + "…"

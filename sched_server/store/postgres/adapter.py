@@ -199,6 +199,9 @@ class PostgresStore(Store):
     async def read_event_marks(self, events: Sequence[tuple[int, int]]) -> dict[int, EventMark]:
         return await self._read(read.event_marks, events)
 
+    async def read_details(self, run_keys: Sequence[int]) -> dict[int, str]:
+        return await self._read(read.details, run_keys)
+
     async def read_tasks(self, run_key: int) -> list[TaskRow]:
         return await self._read(read.tasks, run_key)
 

@@ -48,6 +48,7 @@ def batch_query(
     parts: set[str] = set()
     for name, columns in (
         (RUNS, _run_columns(groups)),
+        ("details", _details_columns(changes)),
         ("events", _event_columns(changes)),
         ("tasks", _task_columns(changes)),
         ("gone_tasks", _gone_columns(changes, "tasks_deleted", "gone_task")),
@@ -118,6 +119,17 @@ def _created_columns(created: list[tuple[RunChange, RunRow]]) -> dict[str, Any]:
         "new_closed_times": int8_array(
             [change.closed_us if change.closed_status else row.closed_us for change, row in created]
         ),
+    }
+
+
+def _details_columns(changes: list[RunChange]) -> dict[str, Any] | None:
+    rows = [(change, change.details) for change in changes if change.details is not None]
+    if not rows:
+        return None
+    return {
+        "details_keys": int8_array([change.run_key for change, _ in rows]),
+        "details_shards": int2_array([change.shard for change, _ in rows]),
+        "details_texts": text_array([details for _, details in rows]),
     }
 
 

@@ -129,6 +129,14 @@ counted AS (
 """
 
 WRITES = {
+    "details": """
+put_details AS (
+    INSERT INTO run_details (run_key, shard, details)
+    SELECT * FROM unnest(:details_keys, :details_shards, :details_texts)
+    WHERE EXISTS (SELECT FROM go)
+    ON CONFLICT (run_key) DO UPDATE SET details = excluded.details
+),
+""",
     "events": """
 new_events AS (
     INSERT INTO events (run_key, event_id, shard, type, time_us, data)

@@ -82,6 +82,10 @@ async def event_marks(
     return {run_key: EventMark(kind, time_us) for run_key, kind, time_us in rows}
 
 
+async def details(connection: AsyncConnection, run_keys: Sequence[int]) -> dict[int, str]:
+    return dict(await fetch(connection, sql.READ_DETAILS, [int8_array(run_keys)]))
+
+
 async def tasks(connection: AsyncConnection, run_key: int) -> list[TaskRow]:
     return await _task_rows(connection, sql.READ_TASKS, Int8(run_key))
 

@@ -192,6 +192,15 @@ CROSS JOIN LATERAL (
     WHERE events.run_key = wanted.run_key AND events.event_id = wanted.event_id OFFSET 0) AS marked
 """
 
+# What each of many runs says it is doing, if anything: (run_keys).
+READ_DETAILS = """
+SELECT wanted.run_key, said.details
+FROM unnest($1::bigint[]) AS wanted (run_key)
+CROSS JOIN LATERAL (
+    SELECT details FROM run_details WHERE run_details.run_key = wanted.run_key OFFSET 0) AS said
+WHERE said.details <> ''
+"""
+
 _TASK = """
 SELECT run_key, kind, seq, task_queue, name, ready, assignee, ready_since_us, record FROM tasks
 """

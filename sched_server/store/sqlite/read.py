@@ -86,6 +86,10 @@ def event_marks(
     return {run_key: EventMark(kind, time_us) for run_key, kind, time_us in rows}
 
 
+def details(connection: sqlite3.Connection, run_keys: Sequence[int]) -> dict[int, str]:
+    return dict(sql.READ_DETAILS.fetch(connection, list(run_keys)))
+
+
 def tasks(connection: sqlite3.Connection, run_key: int) -> list[TaskRow]:
     return _task_rows(connection, sql.READ_TASKS, run_key)
 

@@ -93,6 +93,13 @@ SET last_event_id = excluded.last_event_id, history_bytes = excluded.history_byt
     build_id = excluded.build_id""",
 )
 
+# What runs say they are doing, where that is news: (run_key, shard, details).
+PUT_DETAILS = BulkStatement(
+    "INSERT OR FAIL INTO run_details (run_key, shard, details) VALUES",
+    3,
+    "ON CONFLICT (run_key) DO UPDATE SET details = excluded.details",
+)
+
 # New events.
 INSERT_EVENTS = BulkStatement(
     "INSERT OR FAIL INTO events (run_key, event_id, shard, type, time_us, data) VALUES", 6
@@ -191,6 +198,16 @@ READ_EVENT_MARKS = BulkStatement(
 SELECT events.run_key, events.type, events.time_us
 FROM wanted CROSS JOIN events
 ON events.run_key = wanted.run_key AND events.event_id = wanted.event_id""",
+)
+
+# What each of many runs says it is doing, if anything: (run_key) ….
+READ_DETAILS = BulkStatement(
+    "WITH wanted (run_key) AS (VALUES",
+    1,
+    """)
+SELECT run_details.run_key, run_details.details
+FROM wanted CROSS JOIN run_details ON run_details.run_key = wanted.run_key
+WHERE run_details.details <> ''""",
 )
 
 _TASK = """

@@ -128,6 +128,7 @@ class _Rows(Struct):
     closings: list[Any] = field(default_factory=list)
     runs: list[Any] = field(default_factory=list)
     counters: list[Any] = field(default_factory=list)
+    details: list[Any] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
     tasks_put: list[Any] = field(default_factory=list)
     tasks_deleted: list[Any] = field(default_factory=list)
@@ -150,6 +151,7 @@ def _write_changes(
         (sql.CLOSE_RUNS, rows.closings),
         (sql.INSERT_RUNS, rows.runs),
         (sql.PUT_COUNTERS, rows.counters),
+        (sql.PUT_DETAILS, rows.details),
         (sql.INSERT_EVENTS, rows.events),
         (sql.DELETE_TASKS, rows.tasks_deleted),
         (sql.PUT_TASKS, rows.tasks_put),
@@ -178,6 +180,9 @@ def _collect(rows: _Rows, shard_group: int, change: RunChange) -> None:
         _collect_created(rows, change)
     elif change.closed_status:
         rows.closings += (run_key, change.closed_status, change.closed_us)
+    if change.details is not None:
+        rows.data_bytes += len(change.details)
+        rows.details += (run_key, shard, change.details)
     for event in change.events:
         data = event.data
         rows.data_bytes += len(data)

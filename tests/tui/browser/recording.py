@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).parent / "recorded.json"
 RUNS = 40
-QUERIES = ("__stack", "__details", "__queries", "progress")
+QUERIES = ("__stack", "__queries", "progress")
 
 
 class RecordedClient:

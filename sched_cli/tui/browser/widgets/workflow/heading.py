@@ -56,7 +56,7 @@ class Heading(EnduringWidget, Static):
         more = len(found) - shown
         others = f"and {more} more {'reason' if more == 1 else 'reasons'}"
         text.append_text(self._state(description, palette, now, width))
-        said = self._run.sight.details if self._run.sight else None
+        said = " ".join(description.info.details.split())
         notes = [*([f"It says: {said}"] if said else []), *([others] if more > 0 else [])]
         if notes:
             text.append("\n" + fit(" · ".join(notes), width).rstrip(), palette.dim)
