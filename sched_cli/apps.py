@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sched_cli.app_imports import FromSource, compile_from_source
 from sched_cli.errors import UsageError
 from sched_cli.source_report import describe_import_error
 from sched_cli.targets import Target, find_targets, is_app_source
@@ -48,6 +49,7 @@ def load_app(given: Sequence[str]) -> App:
     cannot be imported or defines nothing, or one name twice.
     """
     targets = find_targets(list(given))
+    compile_from_source(target.code for target in targets)
     for target in reversed(targets):
         if str(target.root) not in sys.path:
             sys.path.insert(0, str(target.root))
@@ -82,7 +84,8 @@ def _import_file(name: str, path: Path) -> ModuleType:
             f"{_relative(path)} cannot be imported as {name!r}: another module of that name is "
             f"loaded from {getattr(loaded, '__file__', 'Python itself')}. Rename the file."
         )
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = FromSource(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     if spec is None or spec.loader is None:
         raise AppError(f"{_relative(path)} is not a Python file.")
     module = importlib.util.module_from_spec(spec)

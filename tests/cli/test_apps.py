@@ -4,6 +4,7 @@ process of its own, as `sched worker` does it."""
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -48,7 +49,7 @@ def load(folder: Path, *targets: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", _LOAD, *targets],
         cwd=folder,
-        env=clean_environment(),
+        env={**clean_environment(), "PYTHONDONTWRITEBYTECODE": ""},
         capture_output=True,
         text=True,
         check=True,
@@ -221,3 +222,23 @@ def test_the_build_id_is_that_of_the_imported_source(tmp_path: Path) -> None:
     assert load(tmp_path, "app.py")["build"] == first
     write(tmp_path, helper="x = 2\n")
     assert load(tmp_path, "app.py")["build"] != first
+
+
+def test_two_edits_in_one_second_are_two(tmp_path: Path) -> None:
+    """As long as each other, too: nothing but the source tells which is compiled."""
+
+    def save(word: str) -> None:
+        write(
+            tmp_path,
+            app=_HEAD + f"import inner.names\n@activity\ndef {word}(): ...\n"
+            "globals()[inner.names.other] = activity(name=inner.names.other)(lambda: None)\n",
+            inner__in__names=f"other = 'inner_{word}'\n",
+        )
+        for name in ("app.py", "inner/names.py"):
+            os.utime(tmp_path / name, (1_790_000_000, 1_790_000_000))
+
+    for target in ("app.py", "."):
+        for word in ("bake", "cook"):
+            save(word)
+            assert load(tmp_path, target)["activities"] == [word, f"inner_{word}"]
+    assert not list(tmp_path.rglob("*.pyc"))
