@@ -7,10 +7,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.replaying import pytest_configure, replay_what_ran
+from tests import replaying, spreading
+from tests.replaying import replay_what_ran
 from tests.servers import postgres
+from tests.spreading import pytest_collection_modifyitems, pytest_xdist_auto_num_workers
 
-__all__ = ["pytest_configure", "replay_what_ran"]
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers", "replay_what_ran"]
+
+spreading.as_at_a_terminal()
+spreading.keep_compiled_files()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    replaying.pytest_configure(config)
+    spreading.pytest_configure(config)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests import spreading
+
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("sched_cli", "sched_sdk", "sched_server")
 
@@ -288,3 +290,7 @@ def test_imports_are_read_as_python_reads_them(
         ("e", True, False),
     }
     assert imports_of(folder / "__init__.py")[0].target == "sched_x.sub.one.f"
+
+
+def test_the_files_that_are_run_first_are_there() -> None:
+    assert [file for file in spreading.SECONDS if not (ROOT / file).is_file()] == []
