@@ -343,10 +343,18 @@ class WorkerLink:
             if error is None:
                 self._session.outbox.frame.activity_acks.append(dispatch)
             else:
-                # The assignment still stands in the rows; the report comes again.
-                self._group.spawn(self._load_and(report.run_id, self._report, report))
+                self._group.spawn(self._report_again(report))
 
         self._group.when_settled(execution, committed)
+
+    async def _report_again(self, report: pb.ActivityReport) -> None:
+        """Its commit failed, so the rows still have the assignment, which nobody else
+        remembers: not the session, and the worker may be gone for good meanwhile."""
+
+        async def again() -> None:
+            self._report(await self._find(report.run_id), report)
+
+        await insist(self._group, "the report of an activity could not be recorded", again)
 
     def _activity_over(self, dispatch: int) -> None:
         if self._session.activities.pop(dispatch, None) is not None:
