@@ -71,10 +71,9 @@ BUGS = (
     Mutant(
         "a report is acknowledged before its commit",
         _LINK,
-        "self._group.spawn(self._load_and(report.run_id, self._report, report))\n\n"
+        "self._group.spawn(self._report_again(report))\n\n"
         "        self._group.when_settled(execution, committed)",
-        "self._group.spawn(self._load_and(report.run_id, self._report, report))\n\n"
-        "        committed(None)",
+        "self._group.spawn(self._report_again(report))\n\n        committed(None)",
     ),
     Mutant(
         "an activity is pushed before its assignment is durable",
@@ -252,6 +251,13 @@ BUGS = (
         _GROUP,
         "        if self._revivals.hold_back(run_key):\n",
         "        if run_key < 0:\n",
+    ),
+    Mutant(
+        "a report that is not recorded yet is forgotten with its worker",
+        _LINK,
+        "        await insist("
+        'self._group, "the report of an activity could not be recorded", again)\n',
+        "        await self._load_and(report.run_id, self._report, report)\n",
     ),
     Mutant(
         "a timer that came due while its run was read anew is forgotten",

@@ -94,8 +94,9 @@ def _jobs(search: _Search) -> None:
 def _simpler(job: Job) -> Iterator[Job]:
     yield msgspec.structs.replace(job, again="")
     yield msgspec.structs.replace(job, start_delay_s=0.0)
-    for index in range(len(job.acts)):
-        yield msgspec.structs.replace(job, acts=job.acts[:index] + job.acts[index + 1 :])
+    for index, act in enumerate(job.acts):
+        if not job.waits_for(act):
+            yield msgspec.structs.replace(job, acts=job.acts[:index] + job.acts[index + 1 :])
 
 
 def script_of(plan: Plan) -> str:

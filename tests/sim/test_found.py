@@ -87,6 +87,18 @@ FOUND = {
         jobs=several(30, "mixed", 3),
         rates=Rates(failing_commits=0.3, late_reads=0.5),
     ),
+    # Its slot was free for others, its commit failed, its run could not be read at once,
+    # and the worker that would have said it again was gone.
+    "the report of an activity outlives its worker": Plan(
+        seed=7,
+        workers=2,
+        jobs=several(10, "retried_late", 4),
+        rates=Rates(failing_reads=0.3),
+        faults=(
+            Fault(at_s=1.6, kind="disk full", length_s=2.0),
+            Fault(at_s=2.3, kind="kill", target="worker-0", length_s=6.0),
+        ),
+    ),
     # The simulator's own: its next life had begun, and the one before was looked at.
     "an engine that was killed with a question open has none in its next life": Plan(
         seed=397868674696,

@@ -72,18 +72,21 @@ async def fan_out(ctx: WorkflowContext, n: int) -> list[int]:
 
 @workflow
 async def same_instant(ctx: WorkflowContext, n: int) -> list[int]:
-    """Timers that are due at one instant, some of them given up before."""
+    """Timers that are due at one instant or shortly after each other, some of them
+    given up before; several times."""
     woken: list[int] = []
 
     async def sleeper(number: int) -> None:
-        await ctx.sleep(0.5)
+        await ctx.sleep(0.5 + (0.0, 0.004, 0.02, 0.3)[number % 4])
         woken.append(number)
 
-    sleepers = [asyncio.create_task(sleeper(i)) for i in range(n)]
-    await ctx.sleep(0.2)
-    for number in range(0, n, 3):
-        sleepers[number].cancel()
-    await asyncio.gather(*sleepers, return_exceptions=True)
+    for _ in range(3):
+        woken.clear()
+        sleepers = [asyncio.create_task(sleeper(i)) for i in range(n)]
+        await ctx.sleep(0.2)
+        for number in range(0, n, 3):
+            sleepers[number].cancel()
+        await asyncio.gather(*sleepers, return_exceptions=True)
     return sorted(woken)
 
 
