@@ -85,6 +85,6 @@ def copy_events(execution: Execution, pending: PendingChange, events: Sequence[E
     """Make the first events of another run the first ones of this one."""
     execution.take_history(events)
     pending.change.events += events
+    pending.touched.update((ACTIVITY_TASK, seq) for seq in execution.state.activities)
     if execution.state.details:
         pending.change.details = execution.state.details
-    pending.touched.update((ACTIVITY_TASK, seq) for seq in execution.state.activities)

@@ -32,11 +32,13 @@ class Rows:
         self.events: dict[int, list[EventRow]] = {}
         self.tasks: dict[int, list[TaskRow]] = {}
         self.timers: dict[int, list[TimerRow]] = {}
+        self.details: dict[int, str] = {}
         # As the checkers ask.
         self.read_run = self.runs.get
         self.read_history = self.events.__getitem__
         self.read_tasks = self.tasks.__getitem__
         self.read_timers = self.timers.__getitem__
+        self.read_details = self.details.__getitem__
 
     async def read(self, store: Store) -> None:
         for run in await store.list_runs(RunFilter(), after=None, limit=1_000_000):
@@ -47,6 +49,7 @@ class Rows:
             )
             self.tasks[key] = await store.read_tasks(key)
             self.timers[key] = await store.read_timers(key)
+            self.details[key] = (await store.read_details([key])).get(key, "")
 
     def as_change(self, run_key: int) -> RunChange:
         """As if all of a run had been written at once."""
@@ -61,6 +64,7 @@ class Rows:
             created=row,
             closed_status=row.status if closed else 0,
             closed_us=row.closed_us,
+            details=self.details[run_key],
             events=self.events[run_key],
             tasks_put={(task.kind, task.seq): task for task in self.tasks[run_key]},
             timers_put={(t.kind, t.seq): t.due_us for t in self.timers[run_key]},

@@ -88,6 +88,9 @@ class Database:
     def read_history(self, run_key: int) -> list[EventRow]:
         return read.history(self.connection, run_key, 0, 1 << 30, 1 << 40)
 
+    def read_details(self, run_key: int) -> str:
+        return read.details(self.connection, [run_key]).get(run_key, "")
+
     def read_tasks(self, run_key: int) -> list[TaskRow]:
         return read.tasks(self.connection, run_key)
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from tests.sim.bugs import BUGS
 from tests.sim.bugs_of_copies import BUGS_OF_COPIES
+from tests.sim.bugs_of_details import BUGS_OF_DETAILS
 
 if TYPE_CHECKING:
     from tests.sim.bugs import Mutant
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 _PRODUCT = ("sched_sdk", "sched_server", "sched_cli", "migrations", "tests/sim")
 
-MUTANTS = BUGS + BUGS_OF_COPIES
+MUTANTS = BUGS + BUGS_OF_COPIES + BUGS_OF_DETAILS
 
 
 def product_with(mutant: Mutant, folder: Path) -> None:

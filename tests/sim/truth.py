@@ -50,6 +50,10 @@ class Run:
         self.steps: set[str] = set()
         """The names that the steps in `workflows` give with their results."""
         self.signals: list[Any] = []
+        self.details = ""
+        """As the row has them."""
+        self.said = ""
+        """As the events leave them."""
         self.activities_done = 0
         self.start_request = ""
         """The id of the request that began it."""
@@ -150,6 +154,8 @@ class Truth:
             _note(run, event.attributes)
         if change.closed_status:
             run.status = change.closed_status
+        if change.details is not None:
+            run.details = change.details
         run.tasks.update(change.tasks_put)
         for (kind, seq), row in change.tasks_put.items():
             if kind == ACTIVITY_TASK and row.assignee:
@@ -170,6 +176,8 @@ def _note(run: Run, attributes: Any) -> None:
             run.start_request, run.origin = attributes.request_id, attributes.origin
         case e.WorkflowTaskCompleted():
             run.segments.add(attributes.segment_id)
+            if attributes.details is not None:
+                run.said = attributes.details
         case e.StepCompleted():
             run.steps.add(json.loads(attributes.result.data)[0])
         case e.ActivityCompleted():

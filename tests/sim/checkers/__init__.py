@@ -9,6 +9,7 @@ from tests.sim.checkers.base import Checker
 from tests.sim.checkers.bounded import Bounded
 from tests.sim.checkers.copies import Copies
 from tests.sim.checkers.dense import DenseIds
+from tests.sim.checkers.details import Details
 from tests.sim.checkers.dispatches import Dispatches
 from tests.sim.checkers.ending import OneEnd
 from tests.sim.checkers.fencing import Fencing
@@ -33,6 +34,7 @@ ALL: tuple[type[Checker], ...] = (
     Resolutions,
     RecordedOnce,
     RowsEqualFold,
+    Details,
     NoTimerEarly,
     TimersInOrder,
     Fencing,
@@ -56,6 +58,7 @@ OF_ROWS: tuple[type[Checker], ...] = (
     Resolutions,
     RecordedOnce,
     RowsEqualFold,
+    Details,
     NoTimerEarly,
     TimersInOrder,
     AtMostOnce,
