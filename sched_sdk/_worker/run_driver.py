@@ -352,8 +352,8 @@ class RunDriver:
             seen=run.seen,
             more=more,
             segment_id=self._host.random.getrandbits(64) or 1,
-            commands=self._commands,
             details=run.take_details(),
+            commands=self._commands,
         )
         self._commands = []
         size = segment.ByteSize()
