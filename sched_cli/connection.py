@@ -133,9 +133,11 @@ async def _complete_id(client: Client, prefix: str) -> str:
     async for run in client.list_workflows(id_prefix=prefix, limit=_CANDIDATE_RUNS):
         candidates[run.workflow_id] = None
     if not candidates:
-        raise NotFoundError(
-            f"There is no workflow {prefix!r}. See which there are: sched workflow list"
-        )
+        from sched_cli.suggesting import similar_id
+
+        like = await similar_id(client, prefix)
+        see = " See which there are: sched workflow list"
+        raise NotFoundError(f"There is no workflow {prefix!r}.{like or see}")
     if len(candidates) > 1:
         ids = list(candidates)
         shown = "\n".join(f"  {workflow_id}" for workflow_id in ids[:_SHOWN_CANDIDATES])

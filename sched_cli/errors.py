@@ -10,6 +10,7 @@ EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_NOT_FOUND = 4
 EXIT_INTERRUPTED = 130
+EXIT_NOBODY_READS = 141
 
 EXIT_CODES = {
     EXIT_FINE: "fine",
@@ -19,6 +20,7 @@ EXIT_CODES = {
     EXIT_NOT_FOUND: "no such workflow",
     # How those are meant to be stopped.
     EXIT_INTERRUPTED: "interrupted; servers, workers and `--watch` end with 0 instead",
+    EXIT_NOBODY_READS: "whoever read the output, such as `head`, had enough of it",
 }
 
 
@@ -65,6 +67,7 @@ def explain(error: Exception) -> CliError | None:
         errors.InvalidArgumentError,
         errors.LimitExceededError,
         errors.CaptureError,
+        errors.DefinitionError,
     )
     if isinstance(error, unusable):
         return UsageError(str(error))

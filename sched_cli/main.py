@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from sched_cli import global_options, profiles
+from sched_cli.errors import EXIT_INTERRUPTED, EXIT_NOBODY_READS
 
 if TYPE_CHECKING:
     import typer
@@ -53,11 +55,26 @@ def run(arguments: list[str] | None = None) -> None:
         if given == ["--version"]:
             given = ["version"]  # as everybody tries first
         named = given[0] if given and given[0] in _COMMANDS and not _completes() else None
-        build_app(only=named)(args=given, prog_name="sched")
+        code = build_app(only=named)(args=given, prog_name="sched") or 0
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        code = _nobody_reads()
     except Exception as error:
-        sys.exit(_report(error, debug=debug))
+        code = _report(error, debug=debug)
+    sys.exit(code)
+
+
+def _nobody_reads() -> int:
+    """What is still to be written goes nowhere, at the end of the process too. Returns
+    the exit code, the one that shells tell of a program which a closed pipe has ended."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # it may have no descriptor
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    return EXIT_NOBODY_READS
 
 
 def _apply(options: GlobalOptions, given: list[str]) -> None:
@@ -66,6 +83,7 @@ def _apply(options: GlobalOptions, given: list[str]) -> None:
         os.environ["SCHED_QUIET"] = "1"
     if options.no_color:
         os.environ["NO_COLOR"] = "1"
+    profiles.typed = options.profile
     asks_for_help = not given or not {"-h", "--help"}.isdisjoint(given)
     if not asks_for_help and not _completes() and given[0] not in _WITHOUT_PROFILE:
         profiles.apply(options.profile)

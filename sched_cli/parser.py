@@ -12,10 +12,10 @@ made from the same things.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import re
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,11 +24,13 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from sched_cli.access import reaching
 from sched_cli.coercion import quicken
+from sched_cli.errors import EXIT_USAGE, UsageError
 from sched_cli.global_options import EVERYWHERE
 from sched_cli.secrets import redact
+from sched_cli.suggesting import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Command", "Commands", "Noun", "add", "examples", "examples_of", "noun", "usage"]
 
@@ -36,6 +38,8 @@ FunctionT = TypeVar("FunctionT", bound="Callable[..., None]")
 
 _EXAMPLES: dict[Any, tuple[str, ...]] = {}
 _EXAMPLES_OF_A_NOUN = 4
+# Options have their dashes in common.
+_ALIKE = 0.7
 _FIRST_STEPS = (
     "sched init my-app",
     "sched dev app.py",
@@ -45,6 +49,9 @@ _FIRST_STEPS = (
 
 # Not exported under a name of its own.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+_NoArguments = next(
+    each for each in _UsageError.__subclasses__() if each.__name__ == "NoArgsIsHelpError"
+)
 
 
 def examples(*lines: str) -> Callable[[FunctionT], FunctionT]:
@@ -134,11 +141,21 @@ class Command(_Completing, TyperCommand):
             return super().make_context(info_name, args, *rest, **extra)
         except _UsageError as error:
             _say_it_better(error, given)
+            if error.ctx is None:  # type: ignore[attr-defined]  # of every one
+                parent = extra["parent"].command_path
+                error.sched_command = f"{parent} {info_name}"  # type: ignore[attr-defined]  # ours
             raise
 
 
 class Noun(_Completing, TyperGroup):
     """What several commands are about."""
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
+        try:
+            return super().make_context(info_name, args, *rest, **extra)
+        except _UsageError as error:
+            _say_where_it_stands(error, self)
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the parser's signature
         return usage(self).split()
@@ -156,12 +173,38 @@ class Commands(Noun):
         quicken(self, ctx)
         return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: Any) -> Any:
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a line; returns its exit code, or None. Raises UsageError for one that is
+        not understood, and BrokenPipeError when nobody reads what is printed."""
         try:
-            return super().invoke(ctx)
+            return super().main(*args, **{**extra, "standalone_mode": False})
+        except _NoArguments as error:
+            error.show()  # type: ignore[attr-defined]  # the help
+            return EXIT_USAGE
         except _UsageError as error:
-            error.message = redact(error.message)  # type: ignore[attr-defined]  # of every one
-            raise
+            raise _in_our_words(error) from None
+        except _NobodyReadsError:
+            raise BrokenPipeError from None
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with _told_of_a_closed_pipe():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _told_of_a_closed_pipe():
+            return super().invoke(ctx)
+
+
+class _NobodyReadsError(Exception):
+    """A BrokenPipeError that the parser does not take for a failure."""
+
+
+@contextlib.contextmanager
+def _told_of_a_closed_pipe() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise _NobodyReadsError from None
 
 
 def noun(help_text: str) -> typer.Typer:
@@ -208,29 +251,75 @@ _WORDS = (
         "{value} is too large; the most is {0}.",
     ),
     (re.compile(r"Value error, (.*)", re.DOTALL), "{0}"),
+    (re.compile(r"Got unexpected extra argument\(?s?\)? \((.*)\)"), "Nothing is known of {0!r}."),
 )
+_NONE_OF_THESE = re.compile(r"'(.*)' is not one of (.*)", re.DOTALL)
 
 
 def _say_it_better(error: Any, given: list[str]) -> None:
     """An option that is none with those that are like it, a value in whole sentences."""
-    close = getattr(error, "possibilities", None)
-    if close:
-        close = get_close_matches(error.option_name, close, cutoff=0.7) or close
-        named = ", ".join(repr(option) for option in sorted(close))
-        error.message = f"{error.message}. Did you mean {named}?"
+    option = getattr(error, "option_name", None)
+    if option and hasattr(error, "possibilities"):
+        known = {*(error.possibilities or ()), *EVERYWHERE}
+        error.message = (
+            f"No such option: {option}.{did_you_mean(option, sorted(known), cutoff=_ALIKE)}"
+        )
         error.possibilities = None
     for theirs, ours in _WORDS:
         if found := theirs.fullmatch(error.message):
             value = _value_of(getattr(error, "param", None), given)
             error.message = ours.format(*found.groups(), value=value)
+    if found := _NONE_OF_THESE.fullmatch(error.message):
+        names = re.findall(r"'([^']*)'", found[2])
+        error.message = f"{error.message.rstrip('.')}.{did_you_mean(found[1], names)}"
+
+
+def _say_where_it_stands(error: Any, group: TyperGroup) -> None:
+    """An option before the command that it belongs to."""
+    option = getattr(error, "option_name", None)
+    if not option or not hasattr(error, "possibilities"):
+        return
+    if any(option in one.opts for command in _commands_of(group) for one in command.params):
+        path = error.ctx.command_path
+        error.message = f"{option} stands behind the command: {path} COMMAND {option} …"
+    else:
+        error.message = (
+            f"No such option: {option}.{did_you_mean(option, EVERYWHERE, cutoff=_ALIKE)}"
+        )
+    error.possibilities = None
+
+
+def _commands_of(group: TyperGroup) -> Iterator[Any]:
+    for command in group.commands.values():
+        if isinstance(command, TyperGroup):
+            yield from _commands_of(command)
+        else:
+            yield command
+
+
+def _in_our_words(error: Any) -> UsageError:
+    """What the parser says, as every other mistake is said; with where to look."""
+    message, parameter = error.format_message(), getattr(error, "param", None)
+    if parameter is not None and not message.startswith("Missing "):
+        name = max(parameter.opts, key=len)
+        if isinstance(parameter, TyperArgument):
+            name = _usage_of(parameter).strip("[].")
+        message = f"{name}{' ' if error.message.startswith(chr(39)) else ': '}{error.message}"
+    context = error.ctx
+    where = context.command_path if context else getattr(error, "sched_command", "sched")
+    stop = "" if message.endswith((".", "?", "\N{HORIZONTAL ELLIPSIS}")) else "."
+    return UsageError(f"{redact(message)}{stop} See: {where} -h")
 
 
 def _value_of(parameter: Any, given: list[str]) -> str:
     """What was typed for an option, or stands in its variable."""
+    typed = ""
     for word, following in pairwise([*given, ""]):
         name, equals, value = word.partition("=")
         if parameter is not None and name in parameter.opts:
-            return repr(value if equals else following)
+            typed = repr(value if equals else following)  # the last one counts
+    if typed:
+        return typed
     variables = getattr(parameter, "envvar", None) or ()
     for variable in [variables] if isinstance(variables, str) else variables:
         if variable in os.environ:

@@ -56,6 +56,8 @@ FILE_VARIABLE = "SCHED_CONFIG"
 _TOKENS = ("SCHED_TOKEN", "SCHED_TOKEN_FILE")
 _TYPED = "--profile"
 
+typed: str | None = None
+"""The value of --profile, if it stands on the line."""
 _before: dict[str, str | None] = {}
 """The variables that a profile became, as they were."""
 

@@ -226,13 +226,14 @@ def check_name(name: str, what: str) -> str:
     """Raises DefinitionError for a name that the engine would not take."""
     if not isinstance(name, str) or not name:
         raise DefinitionError(f"the name of a {what} must be a str that is not empty, got {name!r}")
+    called = what if what.endswith(" id") else f"{what} name"
     if len(name) > MAXIMUM_NAME_LENGTH:
         raise DefinitionError(
-            f"the {what} name {name[:40]!r}… has {len(name)} characters; "
+            f"the {called} {name[:40]!r}… has {len(name)} characters; "
             f"the limit is {MAXIMUM_NAME_LENGTH}"
         )
     if "\0" in name:
-        raise DefinitionError(f"the {what} name {name!r} holds U+0000; leave that character out")
+        raise DefinitionError(f"the {called} {name!r} holds U+0000; leave that character out")
     return name
 
 

@@ -94,7 +94,7 @@ def show(output: OutputOption = OutputFormat.TABLE) -> None:
     from sched_sdk._access import access_of
 
     file = profiles.path()
-    choice = profiles.choose(None)
+    choice = profiles.choose(profiles.typed)
     environment = profiles.environment_with(choice, os.environ)
     if choice.settings is not None and choice.settings.token:
         warn_if_open(file)

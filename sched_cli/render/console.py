@@ -37,9 +37,14 @@ def messages() -> Console:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
+    class OurConsole(Console):
+        def on_broken_pipe(self) -> None:
+            """As every other write: rich would end the program as one that failed."""
+            raise BrokenPipeError
+
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False, soft_wrap=False)
+    return OurConsole(stderr=stderr, width=width, highlight=False, emoji=False, soft_wrap=False)
 
 
 def is_quiet() -> bool:

@@ -99,9 +99,9 @@ def test_a_dsn_where_none_belongs_is_struck_out(before: tuple[str, ...]) -> None
     ("options", "told"),
     [
         (("--grace", "inf"), "'inf' is no duration. Write"),
-        (("--store-wait", "nan"), "Invalid value for '--store-wait'"),
-        (("--store-wait", "-1"), "Invalid value for '--store-wait'"),
-        (("--metrics-port", "70000"), "Invalid value for '--metrics-port'"),
+        (("--store-wait", "nan"), "error: --store-wait"),
+        (("--store-wait", "-1"), "error: --store-wait"),
+        (("--metrics-port", "70000"), "error: --metrics-port"),
     ],
 )
 def test_options_of_an_engine(options: tuple[str, ...], told: str) -> None:

@@ -27,6 +27,16 @@ def engine_of(file: Path, **variables: str) -> tuple[str, str]:
     return told["engine"], told["source"]
 
 
+def test_the_profile_that_is_typed_is_shown(file: Path) -> None:
+    sched(file, "config", "set", "prod", "--address", PROD)
+    sched(file, "config", "set", "stage", "--address", STAGE)
+    sched(file, "config", "use", "prod")
+    shown = sched(file, "config", "show", "--profile", "stage", SCHED_ENGINE_ADDRESS="a:1")
+    assert shown.stdout.startswith(f"engine  {STAGE} (profile stage)\nfrom    --profile\n")
+    unknown = sched(file, "config", "show", "--profile", "stag")
+    assert (unknown.returncode, "Did you mean 'stage'?" in unknown.stderr) == (2, True)
+
+
 def test_profiles_are_made_used_listed_and_forgotten(file: Path) -> None:
     assert engine_of(file) == ("localhost:50051", "the default")
     assert sched(file, "config", "set", "prod", "--address", "prod.example").returncode == 0

@@ -238,7 +238,7 @@ def test_a_schema_that_is_older_or_newer(postgres_database: str) -> None:
         (("--advertise", "a/b"), "'a/b' is no engine address"),
         (("--advertise", "a:1,b:1"), "names 2 addresses"),
         (("--host", "0.0.0.0"), "add --advertise HOST:PORT"),
-        (("--port", "70000"), "Invalid value for '--port'"),
+        (("--port", "70000"), "error: --port '70000' is too large; the most is 65535."),
     ],
 )
 def test_options_that_cannot_be_used(options: tuple[str, ...], told: str) -> None:

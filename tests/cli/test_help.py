@@ -157,6 +157,48 @@ def test_a_typo_is_answered_with_what_is_there() -> None:
         assert answer in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "workfow list",
+            "No such command 'workfow'. Did you mean 'workflow', 'worker'? See: sched",
+        ),
+        ("workflow list --quite", "No such option: --quite. Did you mean '--quiet', '--type'?"),
+        ("--quite version", "No such option: --quite. Did you mean '--quiet'? See: sched -h"),
+        ("--engine a:1 cluster status", "--engine stands behind the command: sched COMMAND "),
+        ("workflow -o json", "-o stands behind the command: sched workflow COMMAND -o"),
+        ("version -o jsn", "--output 'jsn' is not one of 'table', 'json', 'jsonl'. Did you mean "),
+        ("workflow list --limit x", "--limit 'x' is no whole number. See: sched workflow list -h"),
+        ("workflow list more", "Nothing is known of 'more'. See: sched workflow list -h"),
+        ("workflow list --status", "Option '--status' requires an argument. See: sched workflow"),
+        ("workflow show", "Missing argument 'ID'. See: sched workflow show -h"),
+    ],
+)
+def test_what_is_not_understood_is_said_in_one_line(line: str, said: str) -> None:
+    """As every other mistake, and without variables that nobody has set."""
+    done = sched_in_process(*line.split(), environment={})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {said}")
+    assert done.stderr.count("\n") == 1
+    assert "env var" not in done.stderr
+
+
+def test_a_mistyped_id_or_queue_is_told(shop: tuple[Path, str]) -> None:
+    environment = {"SCHED_ENGINE_ADDRESS": shop[1]}
+    start = ("workflow", "start", "HelloWorld", "-i", "x")
+    done = sched_in_process(*start, "--id", "typo-1", environment=environment)
+    assert done.returncode == 0
+    shown = sched_in_process("workflow", "show", "tpyo-1", environment=environment)
+    assert shown.stderr == "error: There is no workflow 'tpyo-1'. Did you mean 'typo-1'?\n"
+    for line in (
+        (*start, "--task-queue", "defalt"),
+        ("workflow", "list", "--task-queue", "defaul"),
+    ):
+        said = sched_in_process(*line, environment=environment).stderr
+        assert re.search(r"No worker takes .* task queue 'defa.*'\. Did you mean 'default'\?", said)
+
+
 def test_a_mistyped_workflow_type_is_told(shop: tuple[Path, str]) -> None:
     environment = {"SCHED_ENGINE_ADDRESS": shop[1]}
     started = sched_in_process("workflow", "start", "HelloWrld", environment=environment)

@@ -138,15 +138,25 @@ def list_workflows(
     found = with_client(engine, lambda client: _list_once(client, filters, limit, output))
     from sched_cli.render import console
 
-    if not found and workflow_type and not console.is_quiet():
-        from sched_cli.suggesting import similar_type
-
-        if like := with_client(engine, lambda client: similar_type(client, workflow_type)):
-            console.hint(f"No worker serves workflow type {workflow_type!r}.{like}")
+    if not found and (workflow_type or task_queue) and not console.is_quiet():
+        for hint in with_client(engine, lambda client: _misspelt(client, filters)):
+            console.hint(hint)
     if found > limit:
         console.hint(
             f"There are more; --limit {limit * 5} shows them, sched workflow count counts."
         )
+
+
+async def _misspelt(client: Client, filters: Filters) -> list[str]:
+    """Why nothing was found, perhaps: names that nobody serves, but others like them."""
+    from sched_cli.suggesting import similar_queue, similar_type
+
+    hints = []
+    if (name := filters["workflow_type"]) and (like := await similar_type(client, name)):
+        hints.append(f"No worker serves workflow type {name!r}.{like}")
+    if (name := filters["task_queue"]) and (like := await similar_queue(client, name)):
+        hints.append(f"No worker takes work from task queue {name!r}.{like}")
+    return hints
 
 
 async def _list_once(client: Client, filters: Filters, limit: int, output: OutputFormat) -> int:

@@ -140,7 +140,7 @@ async def _tell_if_nobody_serves(
     a typo. Whoever waits is told the rest while it lasts."""
     from sched_cli.render import console
     from sched_cli.render.why import reasons
-    from sched_cli.suggesting import similar_type
+    from sched_cli.suggesting import similar_queue, similar_type
 
     if console.is_quiet():
         return
@@ -151,7 +151,13 @@ async def _tell_if_nobody_serves(
         if like:
             console.print_warning(f"No worker serves workflow type {name!r}.{like}")
         elif not waits:
-            console.print_warning(unserved[0].sentence)
+            queue = (await handle.describe()).info.task_queue
+            meant = await similar_queue(client, queue)
+            console.print_warning(
+                f"No worker takes work from task queue {queue!r}.{meant}"
+                if meant
+                else unserved[0].sentence
+            )
 
 
 def _print_started(handle: WorkflowHandle[Any], output: OutputFormat) -> None:
