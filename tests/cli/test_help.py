@@ -164,7 +164,7 @@ def test_a_typo_is_answered_with_what_is_there() -> None:
             "workfow list",
             "No such command 'workfow'. Did you mean 'workflow', 'worker'? See: sched",
         ),
-        ("workflow list --quite", "No such option: --quite. Did you mean '--quiet', '--type'?"),
+        ("workflow list --quite", "No such option: --quite. Did you mean '--quiet'? See: "),
         ("--quite version", "No such option: --quite. Did you mean '--quiet'? See: sched -h"),
         ("--engine a:1 cluster status", "--engine stands behind the command: sched COMMAND "),
         ("workflow -o json", "-o stands behind the command: sched workflow COMMAND -o"),
