@@ -28,12 +28,15 @@ SECONDS = {
     "tests/cli/test_reload_gate.py": 55,
     "tests/cli/test_replay_step.py": 12,
     "tests/cli/test_workflow_commands.py": 25,
+    "tests/crash/test_crash.py": 35,
     "tests/ha/test_graceful.py": 20,
     "tests/ha/test_hung_leader.py": 25,
     "tests/ha/test_leader_lost.py": 30,
+    "tests/ha/test_recovery.py": 15,
     "tests/leadership/test_postgres.py": 10,
     "tests/model/test_protocol.py": 20,
     "tests/observability/test_worker_metrics.py": 15,
+    "tests/security/test_engine_commands.py": 10,
     "tests/sim/test_seeds.py": 35,
     "tests/store/test_postgres_conformance.py": 40,
     "tests/tui/browser/test_browsing.py": 10,
@@ -46,6 +49,7 @@ SECONDS = {
 """Files that take ten seconds or more, and about how many."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """What `-n auto` is."""
     cores = len(os.sched_getaffinity(0))

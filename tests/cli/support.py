@@ -68,14 +68,14 @@ def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def sched_in_process(
-    *arguments: str, environment: dict[str, str]
+    *arguments: str, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end without a process of its own: the same code, ten
     times as fast. For commands that neither serve nor look at their streams."""
     out, err = io.StringIO(), io.StringIO()
     code: object = 0
     with (
-        mock.patch.dict(os.environ, clean_environment(**environment), clear=True),
+        mock.patch.dict(os.environ, clean_environment(**(environment or {})), clear=True),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

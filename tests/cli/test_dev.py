@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.support import Running, is_alive, sched, start_dev, wait_until
+from tests.cli.support import Running, is_alive, sched, sched_in_process, start_dev, wait_until
 
 # Whoever waited for it would not end within any deadline here.
 LONG_GRACE = ("--grace", "60")
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    assert sched("init", "my-app", cwd=tmp_path).returncode == 0
-    return tmp_path / "my-app"
+    folder = tmp_path / "my-app"
+    assert sched_in_process("init", str(folder)).returncode == 0
+    return folder
 
 
 def start_hello(address: str, *options: str) -> str:
-    done = sched(
+    done = sched_in_process(
         *("workflow", "start", "HelloWorld", "--input", "world", "--engine", address), *options
     )
     assert done.returncode == 0, done.stderr
@@ -55,7 +56,7 @@ def test_the_state_outlives_a_restart(tmp_path: Path) -> None:
         running.process.wait()
     running, address = start_dev(tmp_path)
     with running:
-        shown = sched("workflow", "show", workflow_id, "--engine", address)
+        shown = sched_in_process("workflow", "show", workflow_id, "--engine", address)
         assert shown.returncode == 0
     assert (tmp_path / ".sched" / ".gitignore").read_text() == "*\n"
 
@@ -115,7 +116,7 @@ def test_ctrl_c_ends_engine_and_worker_at_once(project: Path) -> None:
         running.wait_for("serves workflows")
         children = running.children()
         assert children
-        sched("workflow", "start", "MonthlyReport", "-i", "2026-11", "--engine", address)
+        sched_in_process("workflow", "start", "MonthlyReport", "-i", "2026-11", "--engine", address)
         running.interrupt_like_a_terminal()
         assert running.process.returncode == 0
         assert not any(map(is_alive, children))
@@ -158,7 +159,7 @@ def test_ctrl_c_ends_a_worker_whose_code_blocks(tmp_path: Path, reload: tuple[st
         Running("worker", "app.py", *reload, "--engine", address, cwd=tmp_path) as worker,
     ):
         worker.wait_for("serves workflow")
-        sched("workflow", "start", "spin", "--engine", address)
+        sched_in_process("workflow", "start", "spin", "--engine", address)
         wait_until((tmp_path / "spinning").exists, "the workflow blocks")
         worker.interrupt_like_a_terminal()
         assert worker.process.returncode == 0
@@ -170,7 +171,7 @@ def test_a_second_signal_ends_what_blocks(tmp_path: Path) -> None:
     running, address = start_dev(tmp_path, "app.py")
     with running:
         running.wait_for("serves workflow")
-        sched("workflow", "start", "spin", "--engine", address)
+        sched_in_process("workflow", "start", "spin", "--engine", address)
         wait_until((tmp_path / "spinning").exists, "the workflow blocks")
         running.process.terminate()
         with pytest.raises(subprocess.TimeoutExpired):
@@ -264,9 +265,11 @@ def test_code_that_does_not_repeat_itself_is_told_at_once(
     with running:
         running.wait_for("serves workflow hasten")
         arguments = ("workflow", "start", "hasten", "--wait", "--engine", address)
-        assert sched(*arguments).returncode == 0
+        assert sched_in_process(*arguments).returncode == 0
         if options:
-            assert sched(*arguments).returncode == 0  # nothing is said of a run that is over
+            assert (
+                sched_in_process(*arguments).returncode == 0
+            )  # nothing is said of a run that is over
             assert "not deterministic" not in running.output
         else:
             running.wait_for("workflow hasten .* is not deterministic")

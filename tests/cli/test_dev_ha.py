@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sched_cli.ha.servers import data_folder
-from tests.cli.support import Running, is_alive, sched, wait_until
+from tests.cli.support import Running, is_alive, sched, sched_in_process, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def test_a_workflow_outlives_its_engine(cluster: Running) -> None:
     leader = cluster.wait_for(LEADS)
     cluster.wait_for("serves workflow Waits")
     cluster.wait_for(r"pid \d+\) stands by")
-    started = sched("workflow", "start", "Waits", "--id", "w", "--engine", engines)
+    started = sched_in_process("workflow", "start", "Waits", "--id", "w", "--engine", engines)
     assert started.returncode == 0, started.stderr
 
     said = len(cluster.output)
@@ -71,9 +71,9 @@ def test_a_workflow_outlives_its_engine(cluster: Running) -> None:
     cluster.wait_for(re.escape(leader.group(1)) + r" \(pid \d+\) was killed by SIGKILL", after=said)
     following = cluster.wait_for(LEADS + r" after \d+\.\d\d s, epoch 2; kill -9 \d+", after=said)
     assert following.group(1) != leader.group(1)
-    sent = sched("workflow", "signal", "w", "go", "-i", "on", "--engine", engines)
+    sent = sched_in_process("workflow", "signal", "w", "go", "-i", "on", "--engine", engines)
     assert sent.returncode == 0, sent.stderr
-    result = sched("workflow", "result", "w", "--timeout", "10s", "--engine", engines)
+    result = sched_in_process("workflow", "result", "w", "--timeout", "10s", "--engine", engines)
     assert result.stdout.strip() == "went on", result.stderr
 
     back = cluster.wait_for(r"standby (\S+) \(pid (\d+)\)", after=said)
@@ -84,7 +84,9 @@ def test_a_workflow_outlives_its_engine(cluster: Running) -> None:
 def test_ctrl_c_ends_everything_and_the_state_stays(cluster: Running, tmp_path: Path) -> None:
     engines = addresses(cluster)
     cluster.wait_for("serves workflow Waits")
-    assert not sched("workflow", "start", "Waits", "--id", "w", "--engine", engines).returncode
+    assert not sched_in_process(
+        "workflow", "start", "Waits", "--id", "w", "--engine", engines
+    ).returncode
     processes = descendants(cluster.process.pid)
     assert len(processes) > 5
     cluster.interrupt_like_a_terminal()
@@ -97,7 +99,7 @@ def test_ctrl_c_ends_everything_and_the_state_stays(cluster: Running, tmp_path: 
     with Running("dev", "--ha", "--port", "0", cwd=tmp_path) as again:
         engines = addresses(again)
         again.wait_for(LEADS)
-        shown = sched("workflow", "list", "--engine", engines, "--output", "json")
+        shown = sched_in_process("workflow", "list", "--engine", engines, "--output", "json")
         assert '"w"' in shown.stdout, shown.stderr
 
 
