@@ -10,6 +10,8 @@ import typer
 from sched_cli.options import DEFAULT_ENGINE, AppOption, EngineOption
 from sched_cli.parser import examples
 
+_OBJECTS_BETWEEN_COLLECTIONS = 10_000
+
 
 @examples(
     "sched tui",
@@ -40,6 +42,7 @@ def tui(
     Live, in a terminal of at least 80 columns and 24 lines; ? shows the keys. An engine
     that is away is tried again until it is back. --app is the code that p steps through.
     """
+    import gc
     import sys
 
     from sched_cli.errors import UsageError
@@ -48,6 +51,9 @@ def tui(
         raise UsageError(
             "sched tui needs a terminal. For programs: sched workflow list --output json"
         )
+    # What a start makes is very much, and stays: looking for garbage in it every 700
+    # objects, as Python does, is some 25 of 350 ms.
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     from sched_cli import interrupts
     from sched_cli.tui.browser.app import Browser
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from tests.cli.support import DEADLINE_S, SCHED, clean_environment, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 LEAVE_SECOND_SCREEN = "\x1b[?1049l"
@@ -27,12 +28,18 @@ class OnTerminal:
     """A command whose three streams are a terminal; `text` is all that it wrote."""
 
     def __init__(
-        self, *arguments: str, cwd: Path, engine: str, columns: int = 80, lines: int = 24
+        self,
+        *arguments: str,
+        cwd: Path,
+        engine: str,
+        columns: int = 80,
+        lines: int = 24,
+        command: Sequence[str] = SCHED,
     ) -> None:
         self._terminal, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.process = subprocess.Popen(
-            [*SCHED, *arguments],
+            [*command, *arguments],
             cwd=cwd,
             env=clean_environment(TERM="xterm-256color", SCHED_ENGINE_ADDRESS=engine),
             stdin=inner,

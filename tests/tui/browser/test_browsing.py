@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sched_cli.tui.browser.widgets.common.key_line import KeyLine
 from sched_cli.tui.browser.widgets.common.tab_line import TabLine
 from sched_cli.tui.browser.widgets.workflow.event_list import EventList
 from sched_cli.tui.browser.widgets.workflows.run_table import RunTable
@@ -146,7 +147,7 @@ async def test_everything_can_be_clicked() -> None:
         await shows(pilot, "ActivityScheduled")
         await pilot.click(EventList, offset=(20, 2))
         await shows(pilot, 'event: "ActivityCompleted"')
-        await pilot.click("Footer FooterKey")  # esc Back
+        await pilot.click(KeyLine, offset=(1, 0))  # esc Back
         await shows(pilot, "40 listed")
 
 

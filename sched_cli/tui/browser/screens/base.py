@@ -71,6 +71,12 @@ class BrowserScreen(Enduring, Screen[None]):
         bar.connected, bar.engine = self.link.connected, self.browser.engine
         self.query_one(Banner).show(self.browser.problem)
 
+    def _compositor_refresh(self) -> None:
+        # What is painted while the app starts, which is one batch, is sent to nobody, and
+        # painted again behind it: a tenth of the time from the last import to the paint.
+        if self.browser.begun or not self.app._batch_count:
+            super()._compositor_refresh()
+
     # -- reading -----------------------------------------------------------------------
 
     def in_rounds(self, read: Callable[[], Awaitable[None]], every_s: float) -> Worker[None]:

@@ -21,7 +21,6 @@ from sched_cli.tui.browser.messages import (
 )
 from sched_cli.tui.browser.model.filters import Filter, parse_filter
 from sched_cli.tui.browser.model.run_list import SORTS, RunKey, RunList, key_of
-from sched_cli.tui.browser.screens.actions import ask_cancel, ask_signal, ask_terminate
 from sched_cli.tui.browser.screens.base import BrowserScreen
 from sched_cli.tui.browser.widgets.common.line_list import Titles
 from sched_cli.tui.browser.widgets.workflows.filter_line import FilterLine
@@ -98,7 +97,9 @@ class WorkflowsScreen(BrowserScreen):
         self._table.focus()
         self._table.empty = "Connecting …"
         self._say_summary()
-        self.call_after_refresh(self.browser.begin)
+        # The app hears of nothing until its start is over; what is painted before that is
+        # not sent to the terminal.
+        self.browser.call_later(self.call_after_refresh, self.browser.begin)
         self.in_rounds(self._read, _EVERY_S)
 
     @property
@@ -281,8 +282,8 @@ class WorkflowsScreen(BrowserScreen):
 
     # -- actions -------------------------------------------------------------------------
 
-    def action_filter(self) -> None:
-        self.query_one(FilterLine).begin()
+    async def action_filter(self) -> None:
+        await self.query_one(FilterLine).begin()
 
     def action_status(self, by: int) -> None:
         self.query_one(StatusTabs).step(by)
@@ -329,10 +330,16 @@ class WorkflowsScreen(BrowserScreen):
         return [key_of(self._table.run)] if self._table.run is not None else []
 
     def action_signal(self) -> None:
+        from sched_cli.tui.browser.screens.actions import ask_signal
+
         ask_signal(self, self._targets())
 
     def action_cancel(self) -> None:
+        from sched_cli.tui.browser.screens.actions import ask_cancel
+
         ask_cancel(self, self._targets())
 
     def action_terminate(self) -> None:
+        from sched_cli.tui.browser.screens.actions import ask_terminate
+
         ask_terminate(self, self._targets())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.suggester import SuggestFromList
@@ -15,9 +14,17 @@ from sched_cli.tui.browser.messages import FilterGiven
 from sched_cli.tui.browser.model.filters import NAMES, FilterError, parse_filter
 from sched_cli.tui.browser.model.statuses import STATUSES
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textual.widget import Widget
+
 
 class FilterLine(EnduringWidget, Horizontal):
-    """Hidden without a filter; `/` shows it. What is wrong is said while one types."""
+    """Hidden without a filter; `/` shows it. What is wrong is said while one types.
+
+    Empty until then: its parts, and the style of an input, are 10 ms of a start.
+    """
 
     DEFAULT_CSS = """
     FilterLine { height: 1; display: none; background: $surface; padding: 0 1; }
@@ -29,7 +36,21 @@ class FilterLine(EnduringWidget, Horizontal):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False)]
 
-    def compose(self) -> ComposeResult:
+    def show(self, text: str) -> None:
+        """Show the filter that was typed here; hidden when it is empty."""
+        if self.children:
+            self._input.value = text
+        self.set_class(bool(text), "-shown")
+
+    async def begin(self) -> None:
+        """Let somebody type."""
+        if not self.children:
+            await self.mount_all(self._parts())
+        self.add_class("-shown")
+        self._input.focus()
+
+    @staticmethod
+    def _parts() -> Iterator[Widget]:
         words = [f"{name}:" for name in NAMES]
         words += [f"status:{status.lower()}" for status in STATUSES]
         yield Static("/", id="slash")
@@ -43,16 +64,6 @@ class FilterLine(EnduringWidget, Horizontal):
     @property
     def _input(self) -> Input:
         return self.query_one(Input)
-
-    def show(self, text: str) -> None:
-        """Show this filter; hidden when it is empty."""
-        self._input.value = text
-        self.set_class(bool(text), "-shown")
-
-    def begin(self) -> None:
-        """Let somebody type."""
-        self.add_class("-shown")
-        self._input.focus()
 
     def action_leave(self) -> None:
         self.post_message(FilterGiven(""))

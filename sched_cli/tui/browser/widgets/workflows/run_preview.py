@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.widgets import Static
 
-from sched_cli.render.why import reasons
 from sched_cli.tui.browser.enduring import EnduringWidget
 from sched_cli.tui.browser.model.run_list import key_of
 from sched_cli.tui.browser.widgets.common.painting import joined, now_of, palette_for
@@ -28,6 +27,8 @@ class RunPreview(EnduringWidget, Static):
 
     def show(self, description: WorkflowDescription) -> None:
         """What the engine says of it."""
+        from sched_cli.render.why import reasons  # nothing is known before the first paint
+
         palette, now = palette_for(self), now_of(self)
         self._shown = key_of(description.info)
         found = reasons(description, now)
