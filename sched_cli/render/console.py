@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Tables in a pipe are for programs and pagers: no line is cut there.
 _PIPE_WIDTH = 10_000
 _LABEL_WIDTH = 8
+_URGENT = ("yellow", "red")
 
 
 @functools.cache
@@ -71,7 +72,10 @@ def hint(text: str) -> None:
 
 
 def labelled(label: str, text: str, style: str = "") -> None:
-    """A message on stderr that begins with a word in a column of its own."""
+    """A message on stderr that begins with a word in a column of its own. With --quiet
+    only what is in the colour of a warning or of an error."""
+    if is_quiet() and style not in _URGENT:
+        return
     from rich.text import Text
 
     first, *rest = text.splitlines() or [""]

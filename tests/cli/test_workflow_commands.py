@@ -206,7 +206,8 @@ def test_show_says_why_an_activity_is_tried_again(served: Served) -> None:
         "the activity fails",
     )
     shown = served.sched("workflow", "show", workflow_id).stdout
-    assert "It waits for activity refuse, attempt 2 of 5, next try in " in shown
+    assert "It waits for activity refuse at extra.py:" in shown
+    assert ", attempt 2 of 5, next try in " in shown
     assert "ConnectionError: no route to mail.example.com" in shown
     assert "extra.py:" in shown
 
