@@ -90,10 +90,16 @@ class RecordedClient:
         ]
 
     async def list_workflows(
-        self, *, limit: int | None = None, with_last_event: bool = False, **filters: Any
+        self,
+        *,
+        limit: int | None = None,
+        with_last_event: bool = False,
+        with_details: bool = False,
+        **filters: Any,
     ) -> AsyncIterator[WorkflowInfo]:
         for run in self._matching(filters)[:limit]:
-            yield run if with_last_event else dataclasses.replace(run, last_event=None)
+            shown = run if with_last_event else dataclasses.replace(run, last_event=None)
+            yield shown if with_details else dataclasses.replace(shown, details="")
 
     async def count_workflows(self, **filters: Any) -> WorkflowCount:
         found = self._matching(filters)
@@ -143,7 +149,9 @@ async def _record(address: str, workflow_id: str) -> dict[str, Any]:
     async with await Client.connect(address) as client:
         handle = client.workflow(workflow_id)
         call = client._connection.call
-        newest = service.ListWorkflowsRequest(page_size=RUNS, with_last_event=True)
+        newest = service.ListWorkflowsRequest(
+            page_size=RUNS, with_last_event=True, with_details=True
+        )
         listed = await call(service.Call(list_workflows=newest))
         described = await call(
             service.Call(describe_workflow=service.DescribeWorkflowRequest(workflow_id=workflow_id))

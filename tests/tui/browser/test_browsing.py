@@ -181,3 +181,20 @@ async def test_what_runs_grows_and_what_repeats_opens() -> None:
         assert "⊞" not in text_of(pilot)
         await pilot.press("z")
         await shows(pilot, "WorkflowTaskCompleted", "Every event is shown.")
+
+
+async def test_a_wide_list_has_details_once_a_run_says_something() -> None:
+    client = recorded()
+    said = {run.run_id: run.details for run in client.runs}
+    client.runs = [dataclasses.replace(run, details="") for run in client.runs]
+    async with browsing_recorded((160, 30), client=client) as pilot:
+        await shows(pilot, "approval-2026-11")
+        assert row_of(pilot, "LAST EVENT").split()[-2:] == ["QUEUE", "BUILD"]
+        client.runs = [dataclasses.replace(run, details=said[run.run_id]) for run in client.runs]
+        await shows(pilot, "waiting for ann")
+        assert row_of(pilot, "LAST EVENT").split()[-1] == "DETAILS"
+        await pilot.resize_terminal(200, 30)
+        await shows(pilot, "DETAILS", "waiting for ann and bob to approve", "QUEUE", "BUILD")
+        await pilot.resize_terminal(148, 30)
+        await until(lambda: "DETAILS" not in text_of(pilot), "the column goes")
+        assert "waiting for ann" not in text_of(pilot)

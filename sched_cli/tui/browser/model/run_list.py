@@ -54,6 +54,8 @@ class RunList:
 
     complete: bool = False
     """The oldest run is in the list."""
+    say_something: bool = False
+    """A run that is listed has details, or one had: columns do not come and go."""
     marked: set[RunKey] = field(default_factory=set)
     _newest_first: list[WorkflowInfo] = field(default_factory=list)
     _shown: list[WorkflowInfo] = field(default_factory=list)
@@ -97,6 +99,7 @@ class RunList:
         """A page that was just read: of runs started before `before` (None: of the
         newest); `last` when nothing older is there."""
         keys = {key_of(run) for run in page}
+        self.say_something = self.say_something or any(run.details for run in page)
         older: list[WorkflowInfo] = []
         if not last and page:
             end = page[-1].start_time

@@ -177,7 +177,8 @@ class WorkflowsScreen(BrowserScreen):
             self._reading_more = False
 
     async def _page(self, before: datetime | None) -> tuple[list[WorkflowInfo], bool]:
-        asked, last_events = self.filter, self._table.shows_last_event
+        asked, table = self.filter, self._table
+        last_events, details = table.shows_last_event, table.shows_details
 
         async def read(client: Client) -> list[WorkflowInfo]:
             listed = client.list_workflows(
@@ -185,6 +186,7 @@ class WorkflowsScreen(BrowserScreen):
                 started_before=before,
                 limit=_PAGE,
                 with_last_event=last_events,
+                with_details=details,
             )
             return [run async for run in listed]
 
@@ -222,6 +224,7 @@ class WorkflowsScreen(BrowserScreen):
 
     def _show(self) -> None:
         self._table.runs_changed()
+        self.query_one(Titles).refresh()
         self._say_summary()
 
     def _say_summary(self) -> None:

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 
 _STATUS, _STARTED, _TOOK, _EVENTS = 13, 14, 10, 7
 _LAST, _WHEN, _QUEUE, _BUILD = 35, 11, 14, 13
-_NARROW, _WIDE, _WIDEST = 70, 119, 149
-"""From how many columns on events are counted, the last event is shown, and queue and
-build are."""
+_DETAILS = 30
+_NARROW, _WIDE, _WIDER = 70, 119, 149
+"""From how many columns on events are counted, the last event is shown, and what runs say
+they are doing is; or queue and build, where none says anything."""
+_WIDEST = _WIDER + _QUEUE + _BUILD
+"""From how many columns on there is room for all of it."""
 
 
 class RunTable(LineList):
@@ -74,32 +77,48 @@ class RunTable(LineList):
         """There is room for it."""
         return self.scrollable_content_region.width >= _WIDE
 
-    @staticmethod
-    def _widths(width: int) -> tuple[int, int]:
-        """Of id and type: what the other columns leave."""
+    @property
+    def shows_details(self) -> bool:
+        """There is room for them."""
+        return self.scrollable_content_region.width >= _WIDER
+
+    def _has_details(self, width: int) -> bool:
+        return width >= _WIDER and self.runs.say_something
+
+    def _has_queue(self, width: int) -> bool:
+        return width >= (_WIDEST if self.runs.say_something else _WIDER)
+
+    def _widths(self, width: int) -> tuple[int, int, int]:
+        """Of id, type and details: what the other columns leave."""
         room = width - 2 - _STATUS - _STARTED - _TOOK - 2
         room -= _EVENTS if width >= _NARROW else 0
         room -= 2 + _LAST if width >= _WIDE else 0
-        room -= _QUEUE + _BUILD if width >= _WIDEST else 0
+        room -= _QUEUE + _BUILD if self._has_queue(width) else 0
+        details = 0
+        if self._has_details(width):
+            details = max(_DETAILS, room // 2)
+            room -= details
         identity = max(room * 3 // 5, 8)
-        return identity, max(room - identity - 1, 4)
+        return identity, max(room - identity - 1, 4), details
 
     def titles(self, width: int) -> Text:
-        identity, kind = self._widths(width)
+        identity, kind, details = self._widths(width)
         line = "  " + fit("STATUS", _STATUS) + fit("ID", identity) + " " + fit("TYPE", kind)
         line += fit("STARTED", _STARTED, right=True) + fit("TOOK", _TOOK, right=True)
         if width >= _NARROW:
             line += fit("EVENTS", _EVENTS, right=True)
         if width >= _WIDE:
             line += "  " + fit("LAST EVENT", _LAST)
-        if width >= _WIDEST:
+        if details:
+            line += fit("DETAILS", details)
+        if self._has_queue(width):
             line += fit("QUEUE", _QUEUE) + fit("BUILD", _BUILD)
         return Text(line)
 
     def line(self, index: int, width: int) -> Text:
         run = self.runs[index]
         palette, now = palette_for(self), now_of(self)
-        identity, kind = self._widths(width)
+        identity, kind, details = self._widths(width)
         look = LOOKS[run.status.value]
         closed = run.close_time
         took = duration(closed - run.start_time) if closed else age(run.start_time, now)
@@ -117,7 +136,9 @@ class RunTable(LineList):
             what, when = _last_event(run, now)
             line.append("  " + fit(what, _LAST - _WHEN), palette.text)
             line.append(fit(when, _WHEN - 2, right=True) + "  ", palette.dim)
-        if width >= _WIDEST:
+        if details:
+            line.append(fit(run.details, details - 2) + "  ", palette.text)
+        if self._has_queue(width):
             line.append(fit(run.task_queue, _QUEUE - 1) + " ", palette.dim)
             line.append(fit(run.build_id, _BUILD), palette.dim)
         return line
