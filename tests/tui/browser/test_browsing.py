@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sched_cli.tui.browser.screens.workflows import WorkflowsScreen
 from sched_cli.tui.browser.widgets.common.key_line import KeyLine
 from sched_cli.tui.browser.widgets.common.tab_line import TabLine
 from sched_cli.tui.browser.widgets.workflow.event_list import EventList
@@ -85,6 +86,11 @@ async def test_what_the_loss_of_the_engine_kept_from_being_read_is_read_then() -
         await shows(pilot, "200 listed, more below")
         await pilot.press("G")
         await shows(pilot, "399 listed, more below")
+        # Two ways to notice the end may both have told of it: the second comes too late.
+        screen = pilot.app.screen
+        assert isinstance(screen, WorkflowsScreen)
+        await screen._more()
+        assert len(screen.runs) == 399
 
 
 async def test_an_order_reads_everything_first() -> None:

@@ -266,8 +266,9 @@ class WorkflowsScreen(BrowserScreen):
             begin_work(self, partial(self.reading, self._more), group="more")
 
     async def _more(self) -> None:
-        await self._read_more()
-        self._show()
+        if self._table.end_is_near:
+            await self._read_more()
+            self._show()
 
     def on_line_chosen(self) -> None:
         run = self._table.run

@@ -119,9 +119,14 @@ class LineList(EnduringWidget, ScrollView, can_focus=True):
 
     def tell_end(self) -> None:
         """Post EndNear if the end is near, and whoever listens may read more."""
-        bottom = self.scroll_offset.y + self.size.height * (_SCREENS_AHEAD + 1)
-        if bottom >= self.line_count():
+        if self.end_is_near:
             self.post_message(EndNear())
+
+    @property
+    def end_is_near(self) -> bool:
+        """Now; of several messages that say so, all but the first may come too late."""
+        bottom = self.scroll_offset.y + self.size.height * (_SCREENS_AHEAD + 1)
+        return bottom >= self.line_count()
 
     # -- keys and mouse ------------------------------------------------------------------
 
