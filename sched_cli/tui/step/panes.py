@@ -55,6 +55,9 @@ class Pane(VerticalScroll, inherit_bindings=False):
     }
     """
 
+    _revealed: int | None = None
+    """The row of the text that belongs in the middle."""
+
     def compose(self) -> ComposeResult:
         yield Static()
 
@@ -63,15 +66,26 @@ class Pane(VerticalScroll, inherit_bindings=False):
         raise NotImplementedError
 
     def reveal(self, row: int) -> None:
-        """Scroll so that a row is in the middle, once the layout is known."""
+        """Scroll so that a row is in the middle, also once the layout is another."""
+        self._revealed = row
+        self.call_after_refresh(self._scroll_to_revealed)
 
-        def scroll() -> None:
+    def stay(self) -> None:
+        """Scroll nowhere: forget what was revealed."""
+        self._revealed = None
+
+    def on_resize(self) -> None:
+        # The pane, or its text: what was revealed may have been out of reach before.
+        self._scroll_to_revealed()
+
+    def _scroll_to_revealed(self) -> None:
+        if self._revealed is not None:
             middle = self.scrollable_content_region.height // 2
-            self.scroll_to(y=max(0, row - middle), animate=False, immediate=True, force=True)
-
-        self.call_after_refresh(scroll)
+            top = max(0, self._revealed - middle)
+            self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     def set_text(self, title: str, lines: list[Content]) -> None:
         self.border_title = Content(title)
         self.query_one(Static).update(Content("\n").join(lines))
-        self.scroll_home(animate=False)
+        self.stay()
+        self.scroll_home(animate=False, immediate=True)

@@ -61,7 +61,9 @@ class SourcePane(Pane):
         self.border_title = Content(f"{frame.call_site} · {frame.function}")
         self.query_one(Static).update(Content("\n").join(numbered))
         row = frame.line - 1 - first
-        if not self._is_in_sight(row):
+        if self._is_in_sight(row):
+            self.stay()
+        else:
             self.reveal(row)
 
     def _is_in_sight(self, row: int) -> bool:
