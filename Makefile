@@ -27,6 +27,7 @@ test: $(STAMP) ## every test
 pictures: $(STAMP) ## draw docs/pictures anew; look at them before you commit them
 	$(BIN)/python -m tests.tui.pictures
 	SCHED_UPDATE_PICTURES=1 $(BIN)/python -m pytest -q tests/tui/browser
+	@echo 'Every scene, to be looked at: $(BIN)/python -m tests.tui.browser.scenes FOLDER'
 
 lint: $(STAMP) ## format, lint and type checks
 	$(BIN)/ruff format --check .

@@ -14,9 +14,9 @@ from sched_cli.tui.browser.enduring import Enduring, begin_work
 from sched_cli.tui.browser.failures import Failures
 from sched_cli.tui.browser.link import Link, LinkLostError, connector
 from sched_cli.tui.browser.messages import RunOpened
-from sched_cli.tui.browser.palette import themes
 from sched_cli.tui.browser.screens.base import BrowserScreen
 from sched_cli.tui.browser.screens.workflows import WorkflowsScreen
+from sched_cli.tui.palette import themes
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +37,19 @@ class Browser(Enduring, App[None]):
     Toast { padding: 0 1; margin: 0; max-width: 70; background: $panel; }
     ToastRack { margin-bottom: 1; }
     CommandPalette { align-horizontal: center; }
-    CommandPalette > Vertical { width: 76; max-width: 100%; }
+    CommandPalette > Vertical { width: 68; max-width: 95%; background: $panel; margin-top: 2; }
+    CommandPalette #--input, CommandPalette #--input.--list-visible {
+        height: 3; border: round $primary; background: $panel;
+    }
+    CommandPalette SearchIcon { display: none; }
+    CommandPalette CommandInput, CommandPalette CommandInput:focus { height: 1; border: none; }
+    CommandPalette CommandList, CommandPalette CommandList:focus {
+        background: $panel; border: none; scrollbar-size-vertical: 1; max-height: 16;
+    }
+    CommandPalette CommandList > .option-list--option-highlighted {
+        background: $block-cursor-background;
+    }
+    Input > .input--placeholder, Input > .input--suggestion { color: $dim; }
     """
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {}
     DEFAULT_MODE = "workflows"

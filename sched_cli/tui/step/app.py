@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
+from sched_cli.tui.palette import themes
 from sched_cli.tui.step.screen import StepScreen
 
 if TYPE_CHECKING:
@@ -19,10 +20,13 @@ class StepApp(App[None]):
 
     def __init__(self, journey: Journey, workflow_id: str, workflow_type: str) -> None:
         super().__init__()
+        for theme in themes():
+            self.register_theme(theme)
+        self.theme = "sched-dark"
         self._first_screen = StepScreen(journey, workflow_id, workflow_type)
 
     def get_default_screen(self) -> StepScreen:
         return self._first_screen
 
     def action_other_theme(self) -> None:
-        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+        self.theme = "sched-light" if self.current_theme.dark else "sched-dark"

@@ -19,7 +19,7 @@ __all__ = ["CHANGED", "CURRENT", "FAINT", "Pane"]
 
 CURRENT = "$text-primary bold"
 CHANGED = "$text-warning bold"
-FAINT = "$foreground 55%"
+FAINT = "$foreground 70%"
 
 
 class Pane(VerticalScroll, inherit_bindings=False):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from sched_cli.errors import UsageError
 from sched_cli.step_moves import Move
+from sched_cli.tui.browser.widgets.common.key_line import KeyLine
 from sched_cli.tui.step.awaits_pane import AwaitsPane
 from sched_cli.tui.step.commands_pane import CommandsPane
 from sched_cli.tui.step.event_pane import EventPane
@@ -52,7 +52,7 @@ class StepScreen(Screen[str]):
         Binding("b", "ask_line", "Line"),
         Binding("z", "zoom", "Zoom"),
         Binding("d", "app.other_theme", "Dark or light", show=False),
-        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("question_mark", "help", "Keys", key_display="?"),
         Binding("q", "leave", "Quit"),
     ]
     DEFAULT_CSS = """
@@ -85,7 +85,7 @@ class StepScreen(Screen[str]):
                 yield LocalsPane()
                 yield AwaitsPane()
                 yield CommandsPane()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.query_one(SourcePane).focus()

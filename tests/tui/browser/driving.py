@@ -48,12 +48,12 @@ def same_everywhere() -> Iterator[None]:
         time.tzset()
 
 
-async def until(condition: Callable[[], object], what: str) -> None:
+async def until(condition: Callable[[], object], what: str, every_s: float = 0.02) -> None:
     """Wait for a condition; fails the test when it does not come."""
     deadline = time.monotonic() + _DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen within {_DEADLINE_S} s"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every_s)
 
 
 @contextlib.asynccontextmanager
@@ -136,7 +136,8 @@ async def assert_picture(pilot: Pilot[None], name: str) -> None:
         return
     wanted = path.read_text(encoding="utf-8").strip()
     try:
-        await until(lambda: picture_of(pilot) == wanted, f"the picture {name}")
+        # Drawing takes longer than looking for what is there.
+        await until(lambda: picture_of(pilot) == wanted, f"the picture {name}", every_s=0.1)
     except AssertionError:
         raise AssertionError(
             f"the screen is not as in {path}. If that is right, look at the new picture: "

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,46 +13,12 @@ from sched_cli.tui.browser.widgets.common.key_line import KeyLine
 from sched_cli.tui.browser.widgets.common.tab_line import TabLine
 from sched_cli.tui.browser.widgets.workflow.event_list import EventList
 from sched_cli.tui.browser.widgets.workflows.run_table import RunTable
-from sched_sdk.errors import EngineUnavailableError
+from tests.tui.browser.clients import MANY, Forgetful, with_many_runs
 from tests.tui.browser.driving import browsing_recorded, shows, text_of, until
-from tests.tui.browser.recording import RecordedClient, recorded
+from tests.tui.browser.recording import recorded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from textual.pilot import Pilot
-
-    from sched_sdk import WorkflowInfo
-
-MANY = 1_000
-
-
-class Forgetful(RecordedClient):
-    """Its engine is lost when it is first asked for older runs."""
-
-    lost = False
-
-    async def list_workflows(self, **filters: Any) -> AsyncIterator[WorkflowInfo]:
-        if filters["started_before"] is not None and not self.lost:
-            self.lost = True
-            raise EngineUnavailableError("the engine is gone")
-        async for run in super().list_workflows(**filters):
-            yield run
-
-
-def many_runs(kind: type[RecordedClient] = RecordedClient) -> RecordedClient:
-    client = recorded(kind)
-    newest = client.runs[0]
-    client.runs = [
-        dataclasses.replace(
-            newest,
-            workflow_id=f"wf-{number:04d}",
-            run_id=f"run-{number}",
-            start_time=newest.start_time - timedelta(seconds=number),
-        )
-        for number in range(MANY)
-    ]
-    return client
 
 
 def row_of(pilot: Pilot[None], text: str) -> str:
@@ -61,7 +26,7 @@ def row_of(pilot: Pilot[None], text: str) -> str:
 
 
 async def test_thousands_are_read_as_one_scrolls_and_all_for_another_order() -> None:
-    async with browsing_recorded(client=many_runs()) as pilot:
+    async with browsing_recorded(client=with_many_runs(recorded())) as pilot:
         await shows(pilot, "200 listed, more below")
         table = pilot.app.screen.query_one(RunTable)
         listed = 200
@@ -82,7 +47,7 @@ async def test_thousands_are_read_as_one_scrolls_and_all_for_another_order() -> 
 
 
 async def test_what_the_loss_of_the_engine_kept_from_being_read_is_read_then() -> None:
-    async with browsing_recorded(client=many_runs(Forgetful)) as pilot:
+    async with browsing_recorded(client=with_many_runs(recorded(Forgetful))) as pilot:
         await shows(pilot, "200 listed, more below")
         await pilot.press("G")
         await shows(pilot, "399 listed, more below")
@@ -94,7 +59,7 @@ async def test_what_the_loss_of_the_engine_kept_from_being_read_is_read_then() -
 
 
 async def test_an_order_reads_everything_first() -> None:
-    async with browsing_recorded(client=many_runs()) as pilot:
+    async with browsing_recorded(client=with_many_runs(recorded())) as pilot:
         await shows(pilot, "200 listed, more below")
         await pilot.press("o")
         await shows(pilot, "1,000 listed · order: oldest")

@@ -16,8 +16,9 @@ from sched_cli.tui.browser.model.rates import Rates
 from sched_cli.tui.browser.model.run_list import SORTS, RunList, key_of
 from sched_cli.tui.browser.model.statuses import STATUSES
 from sched_cli.tui.browser.model.timeline import Timeline
-from sched_cli.tui.browser.palette import DARK, LIGHT, Palette
+from sched_cli.tui.palette import DARK, LIGHT, Palette
 from sched_sdk._client.models import Event, LatencyTotal, WorkflowCount, WorkflowStatus
+from tests.tui.browser.legibility import LEAST_CONTRAST, contrast
 from tests.tui.browser.recording import recorded
 
 if TYPE_CHECKING:
@@ -234,12 +235,8 @@ async def test_latencies_are_the_mean_of_what_came_between_looks() -> None:
     assert rates.mean_ms("dispatch") == [0.0] * 5
 
 
-def luminance(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
@@ -248,6 +245,5 @@ def luminance(colour: str) -> float:
 )
 def test_every_text_can_be_read_on_every_ground(palette: Palette, ground: str) -> None:
     for role in ("text", "dim", "run", "good", "bad", "warn", "accent"):
-        pair = sorted([luminance(palette.of(role)), luminance(palette.of(ground))])
-        contrast = (pair[1] + 0.05) / (pair[0] + 0.05)
-        assert contrast >= 4.5, f"{role} on {ground}: {contrast:.1f}"
+        ratio = contrast(rgb(palette.of(role)), rgb(palette.of(ground)))
+        assert ratio >= LEAST_CONTRAST, f"{role} on {ground}: {ratio:.1f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
@@ -25,6 +26,10 @@ class ClusterScreen(BrowserScreen):
     """Engines, rates, task queues, workers."""
 
     keys: ClassVar[Sequence[KeyHelp]] = [("Cluster", (("tab", "between queues and workers"),))]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.switch_mode('workflows')", "Workflows", key_display="esc"),
+        Binding("tab", "app.focus_next", "Queues, workers"),
+    ]
     DEFAULT_CSS = """
     ClusterScreen #queue-part { height: auto; max-height: 20%; margin-top: 1; padding: 0 1; }
     ClusterScreen #worker-part { height: 1fr; margin-top: 1; padding: 0 1; }

@@ -46,15 +46,15 @@ class Dialog(Enduring, ModalScreen[Answers | None]):
     Dialog Label { color: $dim; }
     Dialog #problem { color: $error; height: auto; }
     Dialog Horizontal { height: 1; align-horizontal: right; margin-top: 0; }
-    Dialog Button, Dialog Button.-primary, Dialog Button.-error {
-        min-width: 12; margin-left: 2; background: $surface; color: $foreground;
+    Dialog Button.-style-default {
+        min-width: 12; margin-left: 2; background: $surface; color: $primary;
         text-style: bold;
     }
-    Dialog Button.-error { color: $error; }
-    Dialog Button:focus, Dialog Button.-primary:focus {
+    Dialog Button.-style-default:focus {
         background: $primary; color: $background; text-style: bold;
     }
-    Dialog Button.-error:focus { background: $error; color: $background; }
+    Dialog.-destroys #do { color: $error; }
+    Dialog.-destroys #do:focus { background: $error; color: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave"),
@@ -88,12 +88,7 @@ class Dialog(Enduring, ModalScreen[Answers | None]):
                 yield Input(field.value, placeholder=field.hint, id=f"field-{field.name}")
             yield Static("", id="problem", markup=False)
             with Horizontal():
-                yield Button(
-                    self._do,
-                    id="do",
-                    variant="error" if self._destroys else "primary",
-                    compact=True,
-                )
+                yield Button(self._do, id="do", compact=True)
                 yield Button("No" if self._destroys else "Leave", id="leave", compact=True)
 
     def on_mount(self) -> None:

@@ -36,7 +36,7 @@ LISTS: KeyHelp = (
     (
         ("↑ ↓  j k", "line by line"),
         ("pgup pgdn", "page by page"),
-        ("home end  g G", "to the first, to the last"),
+        ("home end  g G", "first, last"),
         ("enter", "open"),
     ),
 )
@@ -48,8 +48,8 @@ class HelpScreen(Enduring, ModalScreen[None]):
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
     HelpScreen > VerticalScroll {
-        width: 72; max-width: 95%; height: auto; max-height: 95%;
-        background: $panel; border: round $primary; padding: 0 2; scrollbar-size-vertical: 1;
+        width: 74; max-width: 95%; height: auto; max-height: 100%;
+        background: $panel; border: round $primary; padding: 0 1; scrollbar-size-vertical: 1;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -68,7 +68,7 @@ class HelpScreen(Enduring, ModalScreen[None]):
         for heading, keys in self._parts:
             table.add_row(Text(heading, f"bold {palette.text}"))
             for key, meaning in keys:
-                table.add_row(f"  {key}", meaning)
+                table.add_row(f" {key}", meaning)
         with VerticalScroll() as box:
             box.border_title = "Keys"
             yield Static(table)

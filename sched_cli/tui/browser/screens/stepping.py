@@ -22,7 +22,7 @@ class RunStepScreen(Enduring, StepScreen):
     """Leaves for the screen below it, which is as it was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "escape", "Browser", key_display="Esc")
+        Binding("escape,q", "escape", "Browser", key_display="esc")
     ]
 
     def action_escape(self) -> None:

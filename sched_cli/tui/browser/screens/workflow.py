@@ -54,14 +54,14 @@ class WorkflowScreen(BrowserScreen):
         (
             "One workflow",
             (
-                ("← →", "tab: timeline, events, values, pending, stack, runs, queries"),
-                ("enter", "timeline: its event · several: open · run, query: open, call"),
-                ("tab", "between the events and the event's payload"),
+                ("← →", "the tabs"),
+                ("enter", "go to the event, open what is folded, call a query"),
+                ("tab", "between the events and a payload; shift+← → in it"),
                 ("f", "follow: stay on the newest event"),
                 ("z", "fold what repeats, or show every event"),
                 ("y  Y", "copy: the id, in a payload the value · all of it"),
                 ("s c x", "signal, cancel, terminate"),
-                ("r  F", "reset, fork: go on from the event under the cursor"),
+                ("r  F", "reset, fork, at the event under the cursor"),
                 ("p", "step through it with the code that is here"),
                 ("w", "write the history to a file, for sched replay"),
             ),
@@ -307,6 +307,7 @@ class WorkflowScreen(BrowserScreen):
 
     def action_follow(self) -> None:
         self._follows = not self._follows
+        self.query_one(TabLine).note = "follows" if self._follows else ""
         if self._follows:
             for lines in (self.query_one(EventList), self.query_one(TimelineRows)):
                 lines.action_move_to(-1)

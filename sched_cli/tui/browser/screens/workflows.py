@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from sched_cli.tui.browser.enduring import begin_work
 from sched_cli.tui.browser.messages import (
@@ -50,9 +50,9 @@ class WorkflowsScreen(BrowserScreen):
         (
             "Workflows",
             (
-                ("/", "filter by type, queue, build, status, beginning of an id"),
+                ("/", "filter by type, queue, build, status, start of an id"),
                 ("← →", "status"),
-                ("o", "order: newest, oldest, longest, most events, id, type, status"),
+                ("o", "order: newest, oldest, longest, events, id, type, status"),
                 ("space", "mark, for what is done to several"),
                 ("a  A", "mark all that are shown, unmark all"),
                 ("s c x", "signal, cancel, terminate: the marked, or this one"),
@@ -285,6 +285,12 @@ class WorkflowsScreen(BrowserScreen):
         self._begin_again()
 
     # -- actions -------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a filter is typed, only what ends that has a key."""
+        del parameters
+        typed = action == "filter" and isinstance(self.focused, Input)
+        return not typed
 
     async def action_filter(self) -> None:
         await self.query_one(FilterLine).begin()

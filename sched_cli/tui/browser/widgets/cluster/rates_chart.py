@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     _Chart = tuple[str, list[float], str, Callable[[float], str]]
     """Label, values, colour, and the newest value in words."""
 
-_LABEL, _VALUE, _GAP = 13, 9, 3
+_LABEL, _VALUE, _GAP = 14, 9, 3
 _WIDE = 120
 """From how many columns on the charts stand in two columns."""
 

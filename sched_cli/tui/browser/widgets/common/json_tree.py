@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from textual.widgets.tree import TreeNode
 
 _PART = 200
+_LINES = 16
 _LINE = 2_000
 
 
-class JsonTree(EnduringWidget, Tree[Any]):
-    """Shows one value, or several under names."""
+class JsonTree(EnduringWidget, Tree[Any], inherit_bindings=False):
+    """Shows one value, or several under names. Left and right are left to the screen,
+    also where a line is longer than the tree is wide."""
 
     DEFAULT_CSS = """
     JsonTree { height: 1fr; background: $background; scrollbar-size-vertical: 1; padding-left: 1; }
@@ -34,8 +36,16 @@ class JsonTree(EnduringWidget, Tree[Any]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy_part", "Copy value", show=False),
         Binding("Y", "copy_all", "Copy all", show=False),
-        Binding("j", "cursor_down", "Down", show=False),
-        Binding("k", "cursor_up", "Up", show=False),
+        Binding("up,k", "cursor_up", "Up", show=False),
+        Binding("down,j", "cursor_down", "Down", show=False),
+        Binding("pageup", "page_up", "Page up", show=False),
+        Binding("pagedown", "page_down", "Page down", show=False),
+        Binding("home,g", "scroll_home", "First", show=False),
+        Binding("end,G", "scroll_end", "Last", show=False),
+        Binding("shift+left", "scroll_left", "To the left", show=False),
+        Binding("shift+right", "scroll_right", "To the right", show=False),
+        Binding("enter", "select_cursor", "Open", show=False),
+        Binding("space", "toggle_node", "Open", show=False),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - textual's name
@@ -45,7 +55,8 @@ class JsonTree(EnduringWidget, Tree[Any]):
         self._value: Any = None
 
     def show(self, value: Mapping[str, Any]) -> None:
-        """Show these, opened one level deep. The same value again changes nothing."""
+        """Show these, opened as deep as has room on a small screen, and one level deep at
+        least. The same value again changes nothing."""
         plain = jsonable(value)
         if plain == self._value:
             return
@@ -54,10 +65,19 @@ class JsonTree(EnduringWidget, Tree[Any]):
         self.root.data = plain
         self._fill(self.root)
         self.root.expand()
-        for node in self.root.children:
-            if node.allow_expand:
+        self._open_levels()
+
+    def _open_levels(self) -> None:
+        nodes, lines, level = list(self.root.children), len(self.root.children), 0
+        while nodes:
+            nodes = [node for node in nodes if node.allow_expand]
+            lines += sum(min(len(node.data or ()), _PART) for node in nodes)
+            if level and lines > _LINES:
+                return
+            for node in nodes:
                 self._fill(node)
                 node.expand()
+            nodes, level = [child for node in nodes for child in node.children], level + 1
 
     def on_tree_node_expanded(self, event: Tree.NodeExpanded[Any]) -> None:
         self._fill(event.node)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["KeyLine"]
 
 # Whoever knows these two finds everything else, and the way out.
-_ALWAYS = ("help", "quit")
+_ALWAYS = ("help", "quit", "leave", "escape")
 
 
 class _Key(NamedTuple):

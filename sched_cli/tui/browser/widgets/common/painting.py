@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.strip import Strip
 
-from sched_cli.tui.browser.palette import Palette, palette_of
+from sched_cli.tui.palette import Palette, palette_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

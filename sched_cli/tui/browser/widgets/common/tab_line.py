@@ -35,6 +35,8 @@ class TabLine(EnduringWidget, Widget):
 
     chosen: reactive[str] = reactive("")
     counts: reactive[dict[str, int]] = reactive(dict)
+    note: reactive[str] = reactive("")
+    """What stands at the right, where there is room."""
 
     def __init__(self, tabs: Sequence[str]) -> None:
         super().__init__()
@@ -69,4 +71,7 @@ class TabLine(EnduringWidget, Widget):
         for tab, label in self._labels():
             on = f"bold {palette.text} on {palette.cursor}"
             line.append(label, on if tab == self.chosen else palette.dim)
+        room = self.size.width - line.cell_len
+        if self.note and room > len(self.note) + 1:
+            line.append(f"{self.note} ".rjust(room), palette.accent)
         return line

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sched_cli.tui.browser.model.one_run import OneRun
-    from sched_cli.tui.browser.palette import Palette
+    from sched_cli.tui.palette import Palette
     from sched_sdk._client.models import WorkflowDescription
 
 _TALL = 40

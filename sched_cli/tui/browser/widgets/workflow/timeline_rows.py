@@ -65,7 +65,7 @@ class TimelineRows(LineList):
         """Of names, which is as wide as they need, and of the axis."""
         widest = min(max(width // 4, _NARROWEST_NAME), _WIDEST_NAME)
         name = min(max(self._longest + 1, _NARROWEST_NAME), widest)
-        return name, max(width - _MARGIN - 2 - _KIND - name - _TRIES - _WORDS - 2, 5)
+        return name, max(width - _MARGIN - 2 - _KIND - name - _TRIES - _WORDS - 3, 5)
 
     def titles(self, width: int) -> Text:
         name, axis = self._widths(width)
@@ -80,7 +80,7 @@ class TimelineRows(LineList):
             return Text(line)
         end = self._run.timeline.end(now_of(self))
         length = duration(end - start) if self._run.timeline.closed else age(start, end)
-        line += " 0" + fit(length, axis - 1, right=True) + "  " + fit("TOOK", _WORDS - 1)
+        line += "  0" + fit(length, axis - 1, right=True) + "  " + fit("TOOK", _WORDS - 1)
         return Text(line)
 
     def line(self, index: int, width: int) -> Text:
@@ -95,7 +95,7 @@ class TimelineRows(LineList):
             (f"{' ' * _MARGIN}{symbol} ", colour),
             (fit(row.kind, _KIND), palette.dim),
             (fit(row.name, name - 1) + " ", palette.text),
-            (fit(tries, _TRIES, right=True) + " ", palette.warn),
+            (fit(tries, _TRIES, right=True) + "  ", palette.warn),
             *((part, palette.of(r)) for part, r in self._bar(row, axis, now, role)),
             ("  " + fit(words, _WORDS - 1), palette.dim if row.end else colour),
         )

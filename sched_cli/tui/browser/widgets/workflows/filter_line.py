@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
 
+class _Line(Input):
+    """Shows how one is done with it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Apply", key_display="enter")
+    ]
+
+
 class FilterLine(EnduringWidget, Horizontal):
     """Hidden without a filter; `/` shows it. What is wrong is said while one types.
 
@@ -34,7 +42,7 @@ class FilterLine(EnduringWidget, Horizontal):
     FilterLine #slash { width: 2; color: $primary; }
     FilterLine #problem { width: auto; max-width: 60%; color: $error; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "No filter")]
 
     def show(self, text: str) -> None:
         """Show the filter that was typed here; hidden when it is empty."""
@@ -54,7 +62,7 @@ class FilterLine(EnduringWidget, Horizontal):
         words = [f"{name}:" for name in NAMES]
         words += [f"status:{status.lower()}" for status in STATUSES]
         yield Static("/", id="slash")
-        yield Input(
+        yield _Line(
             placeholder="type:Order queue:mail build:4f2a status:failed, or the beginning of an id",
             suggester=SuggestFromList(words, case_sensitive=False),
             select_on_focus=False,
