@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PICTURES = Path(__file__).resolve().parents[3] / "docs" / "pictures"
 UPDATE = os.environ.get("SCHED_UPDATE_PICTURES") == "1"
 _DEADLINE_S = 30.0
-_SETTLED_S = 0.6
+_SETTLED_S = 1.2
 
 _FONT_FACE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 

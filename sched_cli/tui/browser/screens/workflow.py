@@ -202,6 +202,7 @@ class WorkflowScreen(BrowserScreen):
         self.query_one(EventList).events_changed(follow=self._follows)
         timeline = self.query_one(TimelineRows)
         timeline.lines_changed()
+        self._refresh_titles()
         if self._follows:
             timeline.action_move_to(-1)
         self._show_event()
@@ -213,8 +214,7 @@ class WorkflowScreen(BrowserScreen):
             return
         self.query_one(Heading).show()
         self.query_one(TimelineRows).lines_changed()
-        for titles in self.query(Titles):
-            titles.refresh()
+        self._refresh_titles()
         values: dict[str, Any] = {"input": description.input}
         if description.status.closed:
             if description.failure is None:
@@ -226,6 +226,11 @@ class WorkflowScreen(BrowserScreen):
         self.query_one("#stack", TextPane).show(self._stack_lines())
         self.query_one(RunChain).refresh()
         self._show_counts()
+
+    def _refresh_titles(self) -> None:
+        """Those of the timeline have the length of the axis in them."""
+        for titles in self.query(Titles):
+            titles.refresh()
 
     def _stack_lines(self) -> Iterable[Any]:
         from rich.text import Text

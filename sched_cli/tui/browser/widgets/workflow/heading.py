@@ -40,6 +40,10 @@ class Heading(EnduringWidget, Static):
         super().__init__("")
         self._run = run
 
+    def on_resize(self) -> None:
+        # What is read before the layout is known was fitted to no width.
+        self.show()
+
     def show(self) -> None:
         """Paint what is known now."""
         description = self._run.description
