@@ -207,3 +207,23 @@ async def test_the_views_show_names_and_times(
         ("wf-a", "activity", "send_email", True)
     ]
     assert await rows("SELECT workflow_id, seq, due FROM pending_timers") == [("wf-a", 3, began)]
+
+
+async def test_who_looks_while_another_migrates_takes_it_for_no_other_program(
+    postgres_dsn: str, postgres_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = schema.fetch
+
+    async def slowly(connection: Any, query: Any, *arguments: Any) -> Any:
+        if query == schema.sql.FOREIGN_RELATIONS:
+            monkeypatch.undo()
+            other = PostgresStore(postgres_dsn, schema=postgres_schema, migrate=True)
+            await other.open()
+            await other.close()
+        return await fetch(connection, query, *arguments)
+
+    monkeypatch.setattr(schema, "fetch", slowly)
+    store = PostgresStore(postgres_dsn, schema=postgres_schema)
+    await store.open()
+    await store.close()
+    assert schema.fetch is fetch, "the other came in between"

@@ -153,20 +153,28 @@ async def applied_migrations(
 
     Raises StoreVersionError for a schema of something else.
     """
+    applied = await _recorded(connection, connector)
+    if applied or not (
+        foreign := await fetch(connection, sql.FOREIGN_RELATIONS, [connector.schema])
+    ):
+        return applied
+    # Another engine may have made them since; then it has recorded them with them.
+    applied = await _recorded(connection, connector)
+    if not applied:
+        raise _foreign(connector, [name for (name,) in foreign])
+    return applied
+
+
+async def _recorded(connection: AsyncConnection, connector: Connector) -> list[AppliedMigration]:
     table = f'"{connector.schema}".sched_migrations'
     found = await fetch_one(connection, sql.FIND_MIGRATIONS, [table])
-    applied: list[AppliedMigration] = []
-    if found is not None and found[0]:
-        try:
-            rows = await fetch(connection, sql.READ_MIGRATIONS)
-        except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
-            raise _foreign(connector, ["sched_migrations"]) from error
-        applied = [AppliedMigration(*row) for row in rows]
-    if not applied:
-        foreign = await fetch(connection, sql.FOREIGN_RELATIONS, [connector.schema])
-        if foreign:
-            raise _foreign(connector, [name for (name,) in foreign])
-    return applied
+    if found is None or not found[0]:
+        return []
+    try:
+        rows = await fetch(connection, sql.READ_MIGRATIONS)
+    except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
+        raise _foreign(connector, ["sched_migrations"]) from error
+    return [AppliedMigration(*row) for row in rows]
 
 
 def _foreign(connector: Connector, relations: Sequence[str]) -> StoreVersionError:
