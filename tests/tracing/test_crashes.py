@@ -11,6 +11,7 @@ from opentelemetry import trace
 from sched_sdk import Client
 from sched_server import EngineServer
 from tests.crash.processes import Member, free_port
+from tests.ha.cluster import until as until_awaited
 from tests.tracing.receiver import SKEW_NS, GrpcReceiver
 from tests.worker.waiting import until
 
@@ -57,7 +58,13 @@ async def test_everybody_is_killed_in_the_middle_of_a_run(
     async with await Client.connect(f"127.0.0.1:{port}", timeout=20) as client:
         with trace.get_tracer("app").start_as_current_span("request"):
             handle = await client.start_workflow("goes_on")
+
+        async def first_is_over() -> bool:
+            return "ActivityCompleted" in [event.type async for event in handle.history()]
+
         await receiver.named("activity.first")
+        # Its span may come before its end is durable; killed now, it would run twice.
+        await until_awaited(first_is_over, "the first activity is over")
         engine.kill()
         worker.kill()
         engine.start()
