@@ -38,7 +38,7 @@ _Path = tuple[str | int, ...]
 
 _PAYLOAD_LISTS = ("input", "details")
 _PAYLOADS = ("result",)
-_TEXTS = ("message", "traceback", "reason", "identity", "summary")
+_TEXTS = ("message", "traceback", "reason", "identity", "summary", "details")
 _NESTED = ("failure", "cause", "summary")
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

@@ -9,6 +9,7 @@ generator of its own for each part, so that parts can be taken away.
 from __future__ import annotations
 
 import random
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -130,12 +131,21 @@ class Plan(Struct, frozen=True, kw_only=True):
         return 180.0 + activities * _ACTIVITY_S / (self.slots * self.workers)
 
 
-_STORMS = (
-    ("kill", "pause", "cut", "end session"),
-    ("kill", "pause", "cut", "end session"),
-    ("streams broken", "database slow"),
-    ("kill", "kill", "disk full", "database away"),
-)
+class _Storm(NamedTuple):
+    """The same faults again and again."""
+
+    kinds: tuple[str, ...]
+    spares_engines: bool = False
+    """A new leader reads in its rows what is to be done; so what only the old one
+    remembered is missed in seeds where engines live long."""
+    store_fails: bool = False
+    """What fails is tried again, and fails again."""
+
+
+_LEADERS = _Storm(("kill", "pause", "cut", "end session"))
+_CLIENTS = _Storm(("streams broken", "database slow"))
+_WORKERS = _Storm(("kill", "disk full", "database away"), spares_engines=True, store_fails=True)
+_STORMS = (_LEADERS, _LEADERS, _CLIENTS, _CLIENTS, _WORKERS, _WORKERS)
 
 
 def draw(seed: int) -> Plan:
@@ -176,15 +186,13 @@ def _rates(chance: random.Random) -> Rates:
     def some(most: float) -> float:
         return chance.choice((0.0, 0.0, 0.2, 1.0)) * most
 
-    # A store that seldom works: what fails is tried again, and fails again.
-    awful = 4.0 if chance.random() < 0.15 else 1.0
     return Rates(
         tail=some(0.05),
         breaks=some(0.004),
-        failing_commits=awful * some(0.1),
+        failing_commits=some(0.1),
         lost_commits=some(0.05),
         conflicts=some(0.05),
-        failing_reads=awful * some(0.2),
+        failing_reads=some(0.2),
         drops=some(0.3),
         repeats=some(0.3),
         reorders=some(0.3),
@@ -315,9 +323,9 @@ def _with_faults(plan: Plan, chance: random.Random) -> Plan:
     engines = [f"engine-{i}" for i in range(plan.engines)]
     workers = [f"worker-{i}" for i in range(plan.workers)]
     clients = [f"client-{i}" for i in range(plan.clients)]
-    # A new leader reads in its rows what is to be done; so what only the old one
-    # remembered is missed in seeds where engines live long.
-    mortal = [] if chance.random() < 0.25 else engines
+    storm = chance.choice(_STORMS) if chance.random() < 0.4 else None
+    spared = storm.spares_engines if storm is not None else chance.random() < 0.1
+    mortal = [] if spared else engines
     makers = {
         "kill": lambda: {
             "target": chance.choice((*mortal, *mortal, *workers, *workers, *clients)),
@@ -353,10 +361,14 @@ def _with_faults(plan: Plan, chance: random.Random) -> Plan:
     }
     weights = [chance.choice((0, 1, 4)) for _ in makers]
     weights[0] += 3
-    if chance.random() < 0.3:  # the same again and again
-        storm = chance.choice(_STORMS)
-        weights = [4 if kind in storm else 0 for kind in makers]
-    kinds = chance.choices(list(makers), weights, k=chance.choice((0, 3, 8, 16, 30)))
+    count = chance.choice((0, 3, 8, 16, 30))
+    rates = plan.rates
+    if storm is not None:
+        weights = [storm.kinds.count(kind) for kind in makers]
+        count = chance.choice((16, 30, 60))
+        if storm.store_fails:
+            rates = msgspec.structs.replace(rates, failing_commits=0.3, failing_reads=0.5)
+    kinds = chance.choices(list(makers), weights, k=count)
     # What goes wrong at once with something else finds more than what comes alone.
     bunches = chance.random() < 0.3
     starts = [chance.uniform(0, plan.calm_at_s * 0.8) for _ in range(chance.choice((1, 3)))]
@@ -368,6 +380,4 @@ def _with_faults(plan: Plan, chance: random.Random) -> Plan:
 
     faults = [Fault(at_s=round(moment(), 3), kind=kind, **makers[kind]()) for kind in kinds]
     faults.sort(key=lambda fault: fault.at_s)
-    return Plan(
-        **{name: getattr(plan, name) for name in plan.__struct_fields__} | {"faults": tuple(faults)}
-    )
+    return msgspec.structs.replace(plan, rates=rates, faults=tuple(faults))
