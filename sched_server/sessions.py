@@ -67,7 +67,7 @@ class Sessions:
         if old is not None:
             self.leave(old)  # its old stream is dead; the news is only late
         group = self._group
-        session = WorkerSession(hello, group.clock.now_us(), group.machine.monotonic)
+        session = WorkerSession(hello, group.machine.monotonic)
         orphans = self._orphans.get(session.session_id, {})
         for claim in hello.running_activities:
             found = orphans.pop(claim.dispatch, None)

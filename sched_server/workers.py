@@ -89,7 +89,7 @@ class WorkerSession:
     __slots__ = (
         "activities",
         "activity_keys",
-        "connected_us",
+        "connected_s",
         "draining",
         "heard_s",
         "held",
@@ -103,14 +103,12 @@ class WorkerSession:
         "workflow_keys",
     )
 
-    def __init__(
-        self, hello: pb.WorkerHello, connected_us: int, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, hello: pb.WorkerHello, monotonic: Callable[[], float]) -> None:
         self.hello = hello
         self.session_id = hello.session_id
-        self.connected_us = connected_us
-        self.heard_s = monotonic()
-        """When its last frame came, by the monotonic clock."""
+        self.connected_s = self.heard_s = monotonic()
+        """When its stream began, and when its last frame came; by the monotonic clock, which
+        nobody moves."""
         self.draining = False
         self.outbox = Outbox(monotonic)
         queue = hello.task_queue

@@ -4,6 +4,7 @@
     here          this machine
     engines       what answers, versions, clocks, the leader's store and queue
     workers       builds, SDK versions, queues that nobody serves
+    serving       open workflows for which no worker has the code
     workflows     open workflows that do not get on
     postgres      the database, when its DSN is known here
     redis         the same for Redis

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sched_cli import access
-from sched_cli.doctor import engines, here, security, workers, workflows
+from sched_cli.doctor import engines, here, security, serving, workers, workflows
 from sched_cli.doctor.findings import Finding, in_order, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sched_sdk._client import ClusterStatus
 
 __all__ = ["Examination", "examine"]
 
@@ -42,7 +44,7 @@ async def examine(
     leader = engines.leader_of(answers)
     if leader is not None:
         found += workers.judge(leader)
-        found += await _workflows(leader.leader_address or leader.address, limit)
+        found += await _workflows(leader, limit)
     return Examination(
         tuple(in_order([*found, *of_security, *in_postgres, *in_redis])),
         engine_answers=any(answer.status is not None for answer in answers),
@@ -65,7 +67,7 @@ async def _redis(url: str) -> list[Finding]:
     return await redis.examine(url)
 
 
-async def _workflows(leader: str, limit: int) -> list[Finding]:
+async def _workflows(leader: ClusterStatus, limit: int) -> list[Finding]:
     from datetime import UTC, datetime
 
     from sched_cli.connection import connect
@@ -73,8 +75,10 @@ async def _workflows(leader: str, limit: int) -> list[Finding]:
     from sched_sdk.errors import EngineError
 
     try:
-        async with await connect(leader) as client:
+        async with await connect(leader.leader_address or leader.address) as client:
             open_ones, total = await workflows.look(client, limit)
     except (CliError, EngineError) as error:
         return [warn("workflows.stuck", f"The workflows could not be read: {error}", "Try again.")]
-    return workflows.judge(open_ones, total, datetime.now(UTC))
+    # Ages go by the clock that the times are of, which may have been moved.
+    now = leader.clock.cluster_time or datetime.now(UTC)
+    return [*serving.judge(open_ones, leader), *workflows.judge(open_ones, total, now)]

@@ -33,6 +33,7 @@ CHECKS = {
     "workers.sdk": "whether the workers' SDK is of the engine's version",
     "workers.builds": "whether the workers of a queue have the same code",
     "workers.queues": "whether every queue with tasks has workers, and they keep up",
+    "workflows.served": "whether workers have the code that open workflows wait for",
     "workflows.stuck": "open workflows whose code cannot go on",
     "workflows.retrying": "open workflows with activities that have failed for long",
     "postgres.reach": "whether this machine reaches Postgres, and its version can be used",

@@ -67,7 +67,14 @@ def _builds(status: ClusterStatus) -> Iterator[Finding]:
 def _queues(status: ClusterStatus) -> Iterator[Finding]:
     for queue in status.task_queues:
         waiting = queue.pending_workflow_tasks + queue.pending_activity_tasks
-        if waiting and not queue.workers:
+        taking = sum(not w.draining for w in status.workers if w.task_queue == queue.name)
+        if waiting and queue.workers and not taking:
+            yield fail(
+                "workers.queues",
+                f"The workers of queue {queue.name} take no more tasks, and {_tasks(queue)}.",
+                start_worker(queue.name),
+            )
+        elif waiting and not queue.workers:
             yield fail(
                 "workers.queues",
                 f"Queue {queue.name} has no worker, and {_tasks(queue)}.",

@@ -259,8 +259,8 @@ class WorkerStatus:
     draining: bool
     connected_time: datetime | None
     last_heard_time: datetime | None = None
-    """When its last message came; None from an engine that does not say. A worker that
-    has nothing to say sends none, and one that is gone is not listed."""
+    """When its last message came; None from an engine that does not say. An idle
+    worker says every few seconds that it is there; one that is gone is not listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

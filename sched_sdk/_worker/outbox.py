@@ -36,6 +36,8 @@ QUERY_ANSWERS = worker_service_pb2.WorkerFrame.QUERY_ANSWERS_FIELD_NUMBER
 
 _FRAME_BYTES = 1024 * 1024
 _BOUNDARY = b""
+# A frame of no bytes would be none.
+_RENEWS_NOTHING = frame_entry(worker_service_pb2.WorkerFrame.RENEWALS_FIELD_NUMBER, b"")
 
 
 def encode_entry(field_number: int, message: Message) -> bytes:
@@ -66,6 +68,11 @@ class Outbox:
     def renew(self, dispatches: list[int]) -> None:
         self._numbers.renewals.extend(dispatches)
         self._numbers_added()
+
+    def say_something(self) -> None:
+        """Let the engine hear that the worker is there, if nothing else is about to."""
+        if not self._entries and not self._has_numbers:
+            self.put(_RENEWS_NOTHING)
 
     def hand_back(self, dispatch: int) -> None:
         self._numbers.returned.append(dispatch)

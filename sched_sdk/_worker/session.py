@@ -208,6 +208,8 @@ class WorkerSession:
     def _renew(self) -> None:
         period = self._task_timeout_s / 3
         self._workflows.renew(period)
+        # Also when there is nothing to renew: the engine shows when it was heard last.
+        self._outbox.say_something()
         self._renewal = self._loop.call_later(period, self._renew)
 
 

@@ -155,6 +155,6 @@ def _worker(session: WorkerSession, clock: Clock) -> pb.WorkerStatus:
         activity_slots=hello.activity_slots,
         activities_running=len(session.activities),
         draining=not session.open_to_all,
-        connected_time_us=session.connected_us,
+        connected_time_us=clock.time_of(session.connected_s),
         last_heard_time_us=clock.time_of(session.heard_s),
     )

@@ -124,6 +124,12 @@ async def test_too_short_a_move_fires_nothing() -> None:
     async with engine() as server, serving(server) as client:
         handle = await client.start_workflow(sleeps, DAY.total_seconds())
         moved = await advance(server, DAY - HOUR)
+        status = await ask_status(server.address, timeout=10)
+        (worker,) = status.workers
+        for seen in (worker.connected_time, worker.last_heard_time):
+            assert seen is not None
+            assert status.clock.cluster_time is not None
+            assert status.clock.cluster_time - seen < HOUR  # no worker was silent for a day
         assert (moved.timers_fired, moved.advanced) == (0, DAY - HOUR)
         assert not (await handle.describe()).status.closed
         assert (await advance(server, HOUR)).timers_fired == 1

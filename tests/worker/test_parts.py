@@ -94,6 +94,17 @@ def test_everything_that_waits_leaves_in_one_frame() -> None:
     assert not outbox.take()
 
 
+def test_who_has_nothing_to_say_is_heard_all_the_same() -> None:
+    outbox = Outbox()
+    outbox.say_something()
+    outbox.say_something()
+    assert frames(outbox) == [worker_service_pb2.WorkerFrame()]
+    outbox.evicted("run")
+    outbox.say_something()
+    (frame,) = frames(outbox)
+    assert frame.evicted_run_ids == ["run"]
+
+
 def test_a_frame_is_bounded() -> None:
     outbox = Outbox()
     for dispatch in range(5):

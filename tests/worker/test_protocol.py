@@ -382,6 +382,14 @@ async def test_tasks_that_take_long_are_renewed() -> None:
         await engine.until(lambda: sum(100 in frame.renewals for frame in engine.frames) >= 2)
 
 
+async def test_an_idle_worker_is_heard() -> None:
+    engine = ScriptedEngine()
+    engine.task_timeout_us = 150_000
+    async with engine, Worker(engine.address, workflows=[in_turn], graceful_shutdown=0) as worker:
+        await worker.ready()
+        await engine.until(lambda: len(engine.frames) >= 3)
+
+
 async def test_runs_over_the_limit_are_evicted() -> None:
     async with serving(workflows=[waits], max_cached_workflows=1) as engine:
         for number, run_id in enumerate(("r1", "r2"), start=1):

@@ -410,8 +410,8 @@ class WorkerStatus(_message.Message):
     draining: _builtins.bool
     connected_time_us: _builtins.int
     last_heard_time_us: _builtins.int
-    """When its last message came. A worker that has nothing to say sends none; one that
-    is gone is not listed.
+    """When its last message came. An idle worker says every few seconds that it is there,
+    so one that was not heard for longer hangs; one that is gone is not listed.
     """
     @_builtins.property
     def workflow_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...

@@ -59,7 +59,9 @@ class WorkerFrame(_message.Message):
     def heartbeats(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActivityHeartbeat]: ...
     @_builtins.property
     def renewals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Dispatch numbers of workflow tasks that the worker still works on."""
+        """Dispatch numbers of workflow tasks that the worker still works on. A worker that has
+        none, and nothing else to say, sends an empty frame as often, so that it is heard.
+        """
 
     @_builtins.property
     def returned(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:

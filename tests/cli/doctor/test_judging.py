@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from sched_cli.doctor import engines, here, postgres, redis, workers, workflows
+from sched_cli.doctor import engines, here, postgres, redis, serving, workers, workflows
 from sched_cli.doctor.engines import Answer
 from sched_cli.doctor.findings import Finding, Level, in_order, ok, verdict, warn
 from sched_sdk._client.models import (
@@ -223,6 +223,12 @@ def test_good_workers() -> None:
             "no worker, and 1 workflow task waits. → Start one: sched worker app.py --task",
         ),
         (
+            {"workers": (worker("1@h", draining=True),), "task_queues": (queue("default", 1, 1),)},
+            "fail",
+            "workers.queues",
+            "The workers of queue default take no more tasks, and 1 workflow task waits.",
+        ),
+        (
             {"workers": (worker("1@h"),), "task_queues": (queue("default", 1, 2, 4_000),)},
             "warn",
             "workers.queues",
@@ -236,6 +242,65 @@ def test_what_is_wrong_with_workers(
     (found,) = bad(workers.judge(dataclasses.replace(CLUSTER, **status)))
     assert found[:2] == (level, check)
     assert words in found[2]
+
+
+def serves(*workers_: WorkerStatus) -> ClusterStatus:
+    return dataclasses.replace(CLUSTER, workers=workers_)
+
+
+def test_workflows_for_which_there_is_code() -> None:
+    served = worker("1@h", workflow_types=("MonthlyReport",))
+    there = [
+        description(workflow_task=task()),
+        description(activities=(pending(has_worker=True),)),
+        description(),
+        description(workflow_task=task(has_worker=False, queue_has_workers=False)),
+    ]
+    assert not bad(serving.judge(there, serves(served)))
+    assert not serving.judge(there, serves())
+
+
+def test_what_no_worker_of_a_queue_has() -> None:
+    lacking: dict[str, Any] = {
+        "has_worker": False,
+        "queue_has_workers": True,
+        "state": TaskState.SCHEDULED,
+    }
+    there = serves(
+        worker("1@h", workflow_types=("MonthlyRaport",)),
+        worker("2@h", queue="mail", activity_names=("send_mail",)),
+    )
+    waiting = [
+        description(info=info(workflow_id=f"wf-{number}"), workflow_task=task(**lacking))
+        for number in range(2)
+    ]
+    waiting.append(
+        description(
+            info=info(workflow_type="MonthlyRaport"),
+            activities=(pending(**lacking), pending(**lacking, seq=2)),
+        )
+    )
+    code, activity = bad(serving.judge(waiting, there))
+    assert code == (
+        "fail",
+        "workflows.served",
+        (
+            "None of the workers on queue default has workflow MonthlyReport, for which wf-0, wf-1 "
+            "wait. Did you mean 'MonthlyRaport'? → Add it to what they run, or start another: "
+            "sched worker app.py"
+        ),
+    )
+    assert activity[0] == "fail"
+    assert (
+        "has activity send_email, for which wf-1a2b waits. Did you mean 'send_mail'?"
+        in (activity[2])
+    )
+
+
+def test_code_that_will_be_needed() -> None:
+    (found,) = bad(serving.judge([description()], serves(worker("1@h", queue="mail"))))
+    assert found[:2] == ("warn", "workflows.served")
+    assert "No worker on queue default has workflow MonthlyReport, which wf-1a2b will" in found[2]
 
 
 def test_workflows_that_get_on() -> None:
