@@ -1,6 +1,6 @@
 """What a person should know of a Redis before tasks go through it.
 
-Only facts, from one `INFO`; what is good or bad about them is for whoever shows
+Only facts, from `INFO` and one setting; what is good or bad about them is for whoever shows
 them.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import hiredis
 from msgspec import Struct
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from sched_server.queue.redis.link import Address, UnusableError
 from sched_server.queue.redis.wire import parse_info, server_facts
@@ -63,20 +63,35 @@ async def examine(url: str) -> RedisFacts:
     address = Address(url)
     connection = address.connection(_TIMEOUT_S)
     connect: Callable[[], Awaitable[None]] = connection.connect
-    command: Any = hiredis.pack_command(("INFO",))
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             await connect()
-            await connection.send_packed_command([command], check_health=False)
-            info: bytes = await connection.read_response()
+            info: bytes = await _ask(connection, "INFO")
+            saves = await _takes_snapshots(connection)
     except (RedisError, OSError, TimeoutError) as error:
         raise UnusableError(f"{address.describe(error).rstrip('.')}.") from error
     finally:
         await connection.disconnect(nowait=True)
-    return _facts(address.text, info)
+    return _facts(address.text, info, saves=saves)
 
 
-def _facts(address: str, info: bytes) -> RedisFacts:
+async def _ask(connection: Any, *words: str) -> Any:
+    packed: tuple[Any, ...] = words
+    command: Any = hiredis.pack_command(packed)
+    await connection.send_packed_command([command], check_health=False)
+    return await connection.read_response()
+
+
+async def _takes_snapshots(connection: Any) -> bool:
+    """One that failed is remembered, and refuses nothing, when they were switched off."""
+    try:
+        setting: list[bytes] = await _ask(connection, "CONFIG", "GET", "save")
+    except ResponseError:
+        return True  # not for this user to know
+    return setting[1:] != [b""]
+
+
+def _facts(address: str, info: bytes, *, saves: bool) -> RedisFacts:
     values = parse_info(info)
     server = server_facts(info)
     return RedisFacts(
@@ -91,8 +106,9 @@ def _facts(address: str, info: bytes) -> RedisFacts:
         allowed_clients=_number(values, "maxclients"),
         loading=_number(values, "loading") != 0,
         replica=values.get("role") == "slave",
-        snapshots_fail=values.get("rdb_last_bgsave_status", "ok") != "ok",
-        log_fails=values.get("aof_last_write_status", "ok") != "ok",
+        snapshots_fail=saves and values.get("rdb_last_bgsave_status", "ok") != "ok",
+        log_fails=_number(values, "aof_enabled") != 0
+        and values.get("aof_last_write_status", "ok") != "ok",
         log_kept=_number(values, "aof_enabled") != 0,
     )
 

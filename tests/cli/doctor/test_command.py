@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from redis import Redis
 from rich.console import Console
 
 from sched_cli.doctor.findings import fail
 from sched_cli.doctor.postgres import examine as look_into_postgres
 from sched_cli.render.doctor import print_findings
+from sched_server.queue.redis.checkup import examine as look_into_redis
 from sched_server.store.postgres import migrate_database
 from sched_server.store.postgres.checkup import LOCKED_S, examine
-from tests.cli.support import sched_in_process
+from tests.cli.support import sched_in_process, wait_until
 from tests.queue.redis_server import RedisServer
 from tests.servers.pooler import Pooler
 
@@ -116,6 +119,25 @@ def test_passwords_are_in_no_finding(redis: RedisServer) -> None:
     assert done.returncode == 3
     assert "check the user and the password in the Redis URL" in done.stdout
     assert "geheim" not in done.stdout + done.stderr
+
+
+async def test_a_remedy_for_snapshots_that_fail() -> None:
+    server = RedisServer("--dbfilename", "taken.rdb")
+    server.start()
+    client = Redis.from_url(server.url)
+    try:
+        (Path(client.config_get("dir")["dir"]) / "taken.rdb").mkdir()
+        client.config_set("save", "900 1")
+        client.bgsave()
+        wait_until(
+            lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", "it fails"
+        )
+        assert (await look_into_redis(server.url)).snapshots_fail
+        client.config_set("save", "")
+        assert not (await look_into_redis(server.url)).snapshots_fail
+    finally:
+        client.close()
+        server.remove()
 
 
 def test_a_url_that_is_none_is_a_usage_error() -> None:
