@@ -179,7 +179,7 @@ STEPS = (
     Scene("step", keys(), ["event 7 SignalReceived"]),
     Scene("step-keys", keys("question_mark"), ["leave"]),
     Scene("step-event", keys("g", "1"), ["Go to which event?"]),
-    Scene("step-zoom", keys("z"), ["event 7 SignalReceived"]),
+    Scene("step-zoom", keys("z"), ["app.py:43 · ship_order"]),
     Scene("step-failure", keys("f"), ["ActivityFailed"]),
 )
 DIVERGENCE = (Scene("step-divergence", keys("end"), ["code does    timer 60 s"]),)
