@@ -144,7 +144,7 @@ class _Storm(NamedTuple):
 
 _LEADERS = _Storm(("kill", "pause", "cut", "end session"))
 _CLIENTS = _Storm(("streams broken", "database slow"))
-_WORKERS = _Storm(("kill", "disk full", "database away"), spares_engines=True, store_fails=True)
+_WORKERS = _Storm(("kill", "disk full"), spares_engines=True, store_fails=True)
 _STORMS = (_LEADERS, _LEADERS, _CLIENTS, _CLIENTS, _WORKERS, _WORKERS)
 
 
