@@ -285,13 +285,14 @@ def draw_job(chance: random.Random, number: int, name: str, clients: int) -> Job
 
 def _with_copies(chance: random.Random, job: Job) -> Job:
     """Some are begun anew from an earlier point, or copied, while they run or later."""
-    if job.again not in ("", "twice") or chance.random() < 0.75:
+    if job.again not in ("", "twice") or chance.random() < 0.6:
         return job
     kinds = ("reset", "reset_newest", "fork")
     acts = [
         Act(
             kind=chance.choice(kinds),
-            after_s=round(chance.uniform(0, chance.choice((0.3, 2.0, 8.0))), 3),
+            # Often while much comes to the run.
+            after_s=round(chance.uniform(0, chance.choice((0.3, 0.3, 2.0, 8.0))), 3),
             value=chance.choice((0, -1, 1, chance.randrange(2, 8), chance.randrange(8, 40))),
             twice=chance.random() < 0.4,
         )
@@ -367,7 +368,7 @@ def _with_faults(plan: Plan, chance: random.Random) -> Plan:
         weights = [storm.kinds.count(kind) for kind in makers]
         count = chance.choice((16, 30, 60))
         if storm.store_fails:
-            rates = msgspec.structs.replace(rates, failing_commits=0.3, failing_reads=0.5)
+            rates = Rates(failing_commits=0.3, failing_reads=0.5)
     kinds = chance.choices(list(makers), weights, k=count)
     # What goes wrong at once with something else finds more than what comes alone.
     bunches = chance.random() < 0.3
