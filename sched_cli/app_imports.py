@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sys
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sched_cli.targets import is_app_source
 
@@ -32,7 +32,9 @@ class FromSource(SourceFileLoader):
 
 
 class _Finder(MetaPathFinder):
-    """Asks the others, and has what lies below its roots loaded from its source."""
+    """Finds what Python finds on its path; of that, what lies below the roots is loaded
+    from its source. It stands directly before Python's own finder, so that the finders of
+    others, such as pytest's, come first."""
 
     def __init__(self) -> None:
         self.roots: set[Path] = set()
@@ -40,17 +42,13 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        for finder in sys.meta_path:
-            find: Any = getattr(finder, "find_spec", None)
-            if finder is self or find is None:
-                continue
-            spec: ModuleSpec | None = find(fullname, path, target)
-            if spec is not None:
-                # Loaders of others, such as pytest's, know what they do.
-                if type(spec.loader) is SourceFileLoader and self._is_ours(spec.loader.path):
-                    spec.loader = FromSource(spec.loader.name, spec.loader.path)
-                return spec
-        return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or type(spec.loader) is not SourceFileLoader:
+            return None
+        if not self._is_ours(spec.loader.path):
+            return None
+        spec.loader = FromSource(spec.loader.name, spec.loader.path)
+        return spec
 
     def _is_ours(self, path: str) -> bool:
         return any(is_app_source(Path(path), root) for root in self.roots)
@@ -63,4 +61,6 @@ def compile_from_source(roots: Iterable[Path]) -> None:
     """From now on; an app may import more of itself at any time."""
     _finder.roots.update(roots)
     if _finder not in sys.meta_path:
-        sys.meta_path.insert(0, _finder)
+        known: list[object] = list(sys.meta_path)
+        place = known.index(PathFinder) if PathFinder in known else 0
+        sys.meta_path.insert(place, _finder)

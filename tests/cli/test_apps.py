@@ -242,3 +242,27 @@ def test_two_edits_in_one_second_are_two(tmp_path: Path) -> None:
             save(word)
             assert load(tmp_path, target)["activities"] == [word, f"inner_{word}"]
     assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_the_finder_of_another_import_of_sched_is_not_asked(tmp_path: Path) -> None:
+    """Each would ask the other for ever."""
+    write(tmp_path, app=_HEAD + "import inner\n", inner="")
+    twice = (
+        "import sys; from pathlib import Path\n"
+        "for _ in range(2):\n"
+        "    from sched_cli.app_imports import compile_from_source\n"
+        "    compile_from_source([Path('.').resolve()])\n"
+        "    del sys.modules['sched_cli.app_imports']\n"
+        "import app, no_such_module\n"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", twice],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "No module named 'no_such_module'" in ran.stderr.splitlines()[-1]
