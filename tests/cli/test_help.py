@@ -204,7 +204,8 @@ def test_a_mistyped_id_or_queue_is_told(shop: tuple[Path, str]) -> None:
 
 def test_a_mistyped_workflow_type_is_told(shop: tuple[Path, str]) -> None:
     environment = {"SCHED_ENGINE_ADDRESS": shop[1]}
-    started = sched_in_process("workflow", "start", "HelloWrld", environment=environment)
+    start = ("workflow", "start", "HelloWrld", "--id", "unserved-1")
+    started = sched_in_process(*start, environment=environment)
     assert started.returncode == 0
     assert (
         "No worker serves workflow type 'HelloWrld'. Did you mean 'HelloWorld'?" in started.stderr
@@ -215,6 +216,9 @@ def test_a_mistyped_workflow_type_is_told(shop: tuple[Path, str]) -> None:
         "workflow", "list", "--type", "Ordr", "--quiet", environment=environment
     )
     assert quiet.stderr == ""
+    # Or the doctor would find it.
+    ended = sched_in_process("workflow", "terminate", "unserved-1", environment=environment)
+    assert ended.returncode == 0
 
 
 def test_a_mistyped_status_or_profile_is_told(tmp_path: Path) -> None:
