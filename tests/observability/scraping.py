@@ -39,6 +39,8 @@ async def send(url: str, request: bytes) -> bytes:
 async def get(url: str, path: str = "/metrics", **headers: str) -> Reply:
     lines = [f"GET {path} HTTP/1.1", "Host: test", *(f"{k}: {v}" for k, v in headers.items())]
     answer = await send(url, "\r\n".join([*lines, "", ""]).encode())
+    if not answer:  # it ended behind the connect
+        raise ConnectionResetError(f"{url} closed the connection without an answer")
     head, _, body = answer.decode().partition("\r\n\r\n")
     status, *rest = head.split("\r\n")
     named = dict(line.split(": ", 1) for line in rest)
